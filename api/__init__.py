@@ -1,0 +1,1 @@
+"""The face: what gateways and people ask over HTTP."""

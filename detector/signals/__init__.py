@@ -1,0 +1,1 @@
+"""The signals: one measurement each, named after its concept."""

@@ -1,0 +1,1 @@
+"""The shell: telemetry from Kafka into columns, decisions back to Kafka and the registry."""

@@ -1,0 +1,26 @@
+"""The registry's errors. Each carries a `reason` slug, which is also the label of its metric.
+
+RegistryError
+├── RegistryUnavailable   nothing was decided; try again
+└── CursorLost            the past that the cursor points at is gone: take a snapshot
+"""
+
+from typing import ClassVar
+
+
+class RegistryError(Exception):
+    """The registry could not do what was asked."""
+
+    reason: ClassVar[str] = "registry_error"
+
+
+class RegistryUnavailable(RegistryError):  # noqa: N818 - named after the state, as HTTP's 503 is
+    """The registry does not answer; what was asked may or may not have happened, and asking again is safe."""
+
+    reason: ClassVar[str] = "registry_unavailable"
+
+
+class CursorLost(RegistryError):  # noqa: N818 - named after what happened
+    """The cursor is of another epoch or was trimmed away; only a snapshot helps."""
+
+    reason: ClassVar[str] = "cursor_lost"

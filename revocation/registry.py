@@ -1,0 +1,59 @@
+"""The registry's port: what every registry promises, whichever store it keeps."""
+
+from collections.abc import Iterator, Sequence
+from typing import Protocol
+
+import msgspec
+
+from revocation.record import Change, Cursor, Revocation, Subject
+
+
+class Snapshot(msgspec.Struct, frozen=True):
+    """All entries at one moment; `entries` may be consumed once."""
+
+    cursor: Cursor
+    entries: Iterator[Revocation]
+
+
+class Registry(Protocol):
+    """Remembers who is refused. All times are epoch milliseconds; the registry never asks a clock.
+
+    Laws (one stateful suite holds every implementation to them): applying twice is applying once; a state never weakens
+    and an expiry never shortens but by `release`; after `apply` returns, every `find` says so; released entries do not
+    come back by the decision that was released.
+
+    Every method raises `RegistryUnavailable` when the store does not answer. Calling again is always safe.
+    """
+
+    def apply(self, revocations: Sequence[Revocation], now: int) -> list[Change]:
+        """Write decisions, merged onto what is there (`revocation.record.merge`).
+
+        Returns the entries that changed, with their sequence numbers; decisions that changed nothing, or whose expiry
+        is not after `now`, are left out. Danger: a decision is applied whole or not at all, a list of them is not one
+        transaction; after `RegistryUnavailable` apply the same list again.
+        """
+        ...
+
+    def release(self, subjects: Sequence[Subject], now: int, actor: str) -> list[Change]:
+        """Let the subjects pass again; entries become tombstones until they would have ended. Skips unknown ones."""
+        ...
+
+    def find(self, subjects: Sequence[Subject], now: int) -> list[Revocation | None]:
+        """The live entry of each subject (not released, not expired at `now`), or None."""
+        ...
+
+    def expire(self, now: int, limit: int = 1000) -> int:
+        """Forget at most `limit` entries whose expiry is not after `now` (`find` hides them already)."""
+        ...
+
+    def changes(self, cursor: Cursor, limit: int = 1000, wait_ms: int = 0) -> list[Change]:
+        """What changed after `cursor`, oldest first, waiting up to `wait_ms` for a first change.
+
+        Raises:
+            CursorLost: the registry has another epoch, or has trimmed what came next after the cursor.
+        """
+        ...
+
+    def snapshot(self) -> Snapshot:
+        """Every entry, tombstones too, with a cursor no later than any of them: replaying changes after it is safe."""
+        ...
