@@ -1,0 +1,30 @@
+"""Fixtures for all tests: the real servers."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.servers.kafka import kafka_broker
+from tests.servers.redis import RedisServer, redis_server
+
+
+@pytest.fixture(scope="session")
+def shared_redis() -> Iterator[RedisServer]:
+    """One redis-server for the whole session; tests that kill theirs start their own with `redis_server()`."""
+    with redis_server() as server:
+        yield server
+
+
+@pytest.fixture
+def redis_url(shared_redis: RedisServer) -> str:
+    """The address of an empty Redis database."""
+    with shared_redis.client() as client:
+        client.flushall()
+    return shared_redis.url
+
+
+@pytest.fixture(scope="session")
+def kafka_bootstrap() -> Iterator[str]:
+    """The address of one real broker for the whole session; give topics and groups names of their own."""
+    with kafka_broker() as bootstrap:
+        yield bootstrap
