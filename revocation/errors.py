@@ -2,7 +2,8 @@
 
 RegistryError
 ├── RegistryUnavailable   nothing was decided; try again
-└── CursorLost            the past that the cursor points at is gone: take a snapshot
+├── CursorLost            the past that the cursor points at is gone: take a snapshot
+└── FeedBroken            what came over the feed is cut off or damaged: take it again
 """
 
 from typing import ClassVar
@@ -24,3 +25,9 @@ class CursorLost(RegistryError):  # noqa: N818 - named after what happened
     """The cursor is of another epoch or was trimmed away; only a snapshot helps."""
 
     reason: ClassVar[str] = "cursor_lost"
+
+
+class FeedBroken(RegistryError):  # noqa: N818 - named after what happened
+    """A snapshot or a list of changes lacks its end, or does not say what was sent."""
+
+    reason: ClassVar[str] = "feed_broken"

@@ -12,6 +12,9 @@ from hashlib import blake2b
 import msgspec
 
 DIGEST_BYTES = 16
+LATEST = 2**53 - 1
+"""The largest time, epoch milliseconds: Redis' scripts and JavaScript count in doubles."""
+NEVER = -1
 PSEUDONYM = "tw1."
 """Prefix of an identifier that is a digest already, in hexadecimal; only telemetry may carry such identifiers."""
 
@@ -50,7 +53,11 @@ class Subject(msgspec.Struct, frozen=True, order=True):
 
 
 class Revocation(msgspec.Struct, frozen=True, kw_only=True):
-    """One decision about one subject; applying it twice is applying it once. All times are epoch milliseconds."""
+    """One decision about one subject; applying it twice is applying it once. All times are epoch milliseconds.
+
+    Raises:
+        ValueError: a time is out of range, or state and release contradict one another.
+    """
 
     #: Digest of (subject, reason, window) in hexadecimal: the same decision, made again, has the same id.
     id: str
@@ -58,14 +65,23 @@ class Revocation(msgspec.Struct, frozen=True, kw_only=True):
     state: State
     #: Slugs, strongest first, such as `reuse.theft_confirmed` or `manual`.
     reasons: tuple[str, ...]
-    #: When it was decided, in stream time.
+    #: When it was decided, in stream time; of several decisions about the subject, the last.
     decided_at: int
     #: The entry ends here, no earlier than the last token it can hit.
     expires_at: int
-    #: Tokens of logins at or before this moment are hit (scopes with a cut-off); 0 for scopes without one.
+    #: Tokens of logins at or before this moment are hit (scopes with a cut-off); 0: no cut-off, every token is hit.
     not_before: int = 0
-    #: Who decided: `detector`, or the name of a person or system.
+    #: Who decided: `detector`, or the name of a person or system; of a released entry, who released it.
     actor: str = "detector"
+    #: Decisions made at or before this moment have been released and do not come back; `NEVER`: none was.
+    released_at: int = NEVER
+
+    def __post_init__(self) -> None:
+        earliest = min(self.decided_at, self.expires_at, self.not_before, self.released_at - NEVER)
+        if earliest < 0 or max(self.decided_at, self.expires_at, self.not_before, self.released_at) > LATEST:
+            raise ValueError("A revocation's times are epoch milliseconds from 0 to 2**53 - 1.")
+        if (self.state is State.RELEASED) != (self.decided_at <= self.released_at):
+            raise ValueError("A revocation is released exactly when released_at is not before decided_at.")
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):
@@ -131,18 +147,41 @@ def unmask(identifier: str) -> bytes | None:
 
 
 def merge(old: Revocation | None, new: Revocation) -> Revocation:
-    """The entry after `new` was applied onto `old`: the stronger state and the later expiry win.
+    """The entry after `new` was applied onto `old`: the stronger state and the later times win.
 
-    Returns `old` itself where `new` changes nothing. A released entry comes back only by another decision (another id).
+    Of the two, what was decided at or before the later release does not count any more. So a released decision does not
+    come back when it is delivered again, whatever its id; a decision made after the release does count; and a released
+    entry that is applied (it comes from another region, or from the topic) is a release. Order does not matter, but for
+    which of two equally strong decisions gives id, reasons and actor: the first.
+
+    Returns `old` itself where `new` changes nothing. Danger: an `old` that has expired must not be given: to a registry
+    it is as if absent. `revocation/lua/apply.lua` is the same rule; the registry's laws hold the two together.
     """
-    if old is None or (old.state is State.RELEASED and old.id != new.id):
+    if old is None:
         return new
-    if old.state is State.RELEASED:
-        return old
-    base = new if new.state > old.state else old
+    released_at = max(old.released_at, new.released_at)
+    counting = [entry for entry in (old, new) if entry.decided_at > released_at]
+    if counting:
+        base = max(counting, key=lambda entry: entry.state)
+    else:
+        base = old if old.state is State.RELEASED else new
+    spans = counting or (old, new)
     merged = msgspec.structs.replace(
         base,
-        expires_at=max(old.expires_at, new.expires_at),
-        not_before=max(old.not_before, new.not_before),
+        decided_at=max(entry.decided_at for entry in spans),
+        expires_at=max(entry.expires_at for entry in spans),
+        not_before=max(entry.not_before for entry in spans),
+        released_at=released_at,
     )
     return old if merged == old else merged
+
+
+def release(entry: Revocation, now: int, actor: str) -> Revocation:
+    """The tombstone of a live entry; it stands until the entry would have ended."""
+    released_at = max(now, entry.decided_at)
+    return msgspec.structs.replace(entry, state=State.RELEASED, released_at=released_at, actor=actor)
+
+
+def is_live(entry: Revocation, now: int) -> bool:
+    """Whether the entry hits anything at `now`: neither released nor expired."""
+    return entry.state is not State.RELEASED and entry.expires_at > now

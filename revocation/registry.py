@@ -19,23 +19,29 @@ class Registry(Protocol):
     """Remembers who is refused. All times are epoch milliseconds; the registry never asks a clock.
 
     Laws (one stateful suite holds every implementation to them): applying twice is applying once; a state never weakens
-    and an expiry never shortens but by `release`; after `apply` returns, every `find` says so; released entries do not
-    come back by the decision that was released.
+    and an expiry never shortens but by a release; after `apply` returns, every `find` says so; what was decided before a
+    release does not come back, as long as the released entry would have lasted. An entry whose expiry is not after `now`
+    is as if absent, forgotten by `expire` or not: the next decision about its subject starts afresh.
 
-    Every method raises `RegistryUnavailable` when the store does not answer. Calling again is always safe.
+    Every method raises `RegistryUnavailable` when the store does not answer. Calling again is always safe, and answers
+    the same: a caller that died between the call and what it did with the answer loses nothing by repeating both.
     """
 
     def apply(self, revocations: Sequence[Revocation], now: int) -> list[Change]:
         """Write decisions, merged onto what is there (`revocation.record.merge`).
 
-        Returns the entries that changed, with their sequence numbers; decisions that changed nothing, or whose expiry
-        is not after `now`, are left out. Danger: a decision is applied whole or not at all, a list of them is not one
-        transaction; after `RegistryUnavailable` apply the same list again.
+        Returns for each decision, in order, the entry as it stands then, with the sequence number of its last change;
+        that may be an older one, where the decision changed nothing, and may be a tombstone, where it had been released.
+        Decisions whose expiry is not after `now` are left out. Danger: a decision is applied whole or not at all, a list
+        of them is not one transaction; after `RegistryUnavailable` apply the same list again.
         """
         ...
 
     def release(self, subjects: Sequence[Subject], now: int, actor: str) -> list[Change]:
-        """Let the subjects pass again; entries become tombstones until they would have ended. Skips unknown ones."""
+        """Let the subjects pass again; entries become tombstones until they would have ended.
+
+        Returns the tombstones, those that were there already too. Skips subjects without an entry.
+        """
         ...
 
     def find(self, subjects: Sequence[Subject], now: int) -> list[Revocation | None]:
