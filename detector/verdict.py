@@ -1,6 +1,6 @@
 """Verdicts: what the engine says of the flagged events, in columns."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from enum import IntEnum, IntFlag
 from typing import Self
 
@@ -87,6 +87,10 @@ class Verdicts:
         """The verdicts of all parts, one after another; rows must count from the same batch's start."""
         whole = [cls.empty(), *parts]
         return cls(**{field.name: np.concatenate([getattr(p, field.name) for p in whole]) for field in fields(cls)})
+
+    def moved(self, by: int) -> Self:
+        """The same verdicts in a batch with `by` events before these."""
+        return replace(self, row=self.row + by)
 
     def __len__(self) -> int:
         return len(self.row)

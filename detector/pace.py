@@ -1,0 +1,161 @@
+"""Pace: a decayed count of a key's events against the record that the key itself set in honest hours.
+
+Theory. Each key has a level: a count whose half-life is 5 minutes. Each key has a record: the highest level of its
+closed hours, one to two hours late, fading with a half-life of a week. The surprise of a level x against m, the larger
+of 1.5 records and a floor, is the Poisson log-likelihood `x ln(x/m) - (x - m)` in nats, 0 below m.
+
+Score, then learn, and never learn from what is flagged: a level enters the record only if its surprise *without* the
+margin of 1.5 stays within `hold`. With the margin, a flood's own ramp would teach the record hour by hour (tried:
+`docs/why.md`). The recipe's figures on the DARPA stream are in the design's detection.md.
+
+Integers only, so that any split of the stream gives the same bits. Time runs in seconds, per key, never back. Within an
+hour an event at second t weighs 2^(t/300), 12 fractional bits; the sum shifted back by t/300 is the level. Between
+hours the sum shifts by 12 bits an hour, and floor shifts compose exactly. A key's hours within one batch are taken one
+after another, all keys at once (a wave); there are as many waves as one key has hours in the batch, nearly always one.
+"""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detector.runs import Runs
+from detector.table import Column, Keyed, Table
+
+HALF_LIFE_S = 300
+HOUR_S = 3600
+POINT = 12
+"""Fractional bits of levels, records and surprises: 1 event, 1 nat = 4096."""
+
+SCHEMA = {
+    "pace_hour": Column("int32"),  # the hour that the others are of
+    "pace_sum": Column("int64"),  # weighted events, as of the beginning of that hour
+    "pace_record": Column("int64"),  # the record that holds in that hour
+    "pace_best": Column("int64"),  # the highest level to be learnt of that hour
+    "pace_before": Column("int64"),  # the same of the hour before it
+}
+
+_SHIFT = HOUR_S // HALF_LIFE_S
+_WEEK_H = 168
+_BITS = 24  # of a mantissa: 12 choose an entry of the table, 12 interpolate
+_LN2 = 45426  # ln 2, 16 fractional bits
+_second = np.arange(HOUR_S)
+_WEIGHT = np.round(np.exp2(POINT + _second / HALF_LIFE_S)).astype(np.int64)
+_HALVINGS = _second // HALF_LIFE_S
+_REST = np.round(65536 * np.exp2(-(_second % HALF_LIFE_S) / HALF_LIFE_S)).astype(np.int64)
+_FADE = np.round(65536 * np.exp2(-np.arange(4096) / _WEEK_H)).astype(np.int64)
+_LOG2 = np.round(65536 * np.log2(1 + np.arange(4097) / 4096)).astype(np.int64)
+
+
+class Pace(NamedTuple):
+    """What was measured of each of the runs' events, (n,) int64 in sorted order, `POINT` fractional bits."""
+
+    level: NDArray[np.int64]
+    surprise: NDArray[np.int64]
+
+
+def log2(value: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The binary logarithm of 1 <= value < 2^52, 16 fractional bits: a table of 4096 mantissas, interpolated."""
+    exponent = np.frexp(value.astype(np.float64))[1].astype(np.int64) - 1  # exact below 2^53
+    down, up = np.maximum(exponent - _BITS, 0), np.maximum(_BITS - exponent, 0)
+    mantissa = (value >> down) << up
+    place = (mantissa - (1 << _BITS)) >> 12
+    fraction: NDArray[np.int64] = _LOG2[place] + (((_LOG2[place + 1] - _LOG2[place]) * (mantissa & 4095)) >> 12)
+    return (exponent << 16) + fraction
+
+
+def surprise(level: NDArray[np.int64], expected: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Nats of the Poisson surprise of each level above what is expected, else 0; all with `POINT` fractional bits."""
+    nats = np.zeros_like(level)
+    high = np.flatnonzero(level > expected)
+    x, m = level[high], expected[high]
+    nats[high] = ((x * (((log2(x) - log2(m)) * _LN2) >> 16)) >> 16) - (x - m)
+    return nats
+
+
+def measure(keyed: Keyed, counted: NDArray[np.bool_], *, floor: int, hold: int) -> Pace:
+    """Count the runs' events, compare, and learn.
+
+    Args:
+        keyed: a batch grouped by a key whose table has the columns of `SCHEMA`.
+        counted: (n,) whether the event counts, sorted order.
+        floor: no record is taken to be lower, in events.
+        hold: nats above which a level is not learnt.
+    """
+    runs = keyed.runs
+    second = keyed.latest // 1000
+    hour = second // HOUR_S
+    second -= hour * HOUR_S
+    begins = runs.first.copy()
+    begins[1:] |= hour[1:] != hour[:-1]
+    level, nats = np.empty_like(second), np.empty_like(second)
+    weight = _WEIGHT[second] * counted
+    rows_of_part = keyed.rows[runs.run[begins]]
+    for parts, events in _waves(runs, begins):
+        starts = np.flatnonzero(begins[events])
+        level[events], nats[events] = _hour(
+            keyed.table, rows_of_part[parts], starts, hour[events][starts], second[events], weight[events], floor, hold
+        )
+    return Pace(level, nats)
+
+
+def _waves(
+    runs: Runs, begins: NDArray[np.bool_]
+) -> Iterator[tuple[NDArray[np.int64] | slice, NDArray[np.int64] | slice]]:
+    """The first hour of every key, then every second hour, and so on: which hours, and which events are theirs."""
+    part = np.cumsum(begins) - 1
+    wave_of_event = part - part[runs.starts][runs.run]
+    wave_of_part = wave_of_event[begins]
+    most = int(wave_of_part.max(initial=0))
+    if most == 0:
+        yield slice(None), slice(None)
+        return
+    parts, events = np.argsort(wave_of_part, kind="stable"), np.argsort(wave_of_event, kind="stable")
+    part_ends = np.cumsum(np.bincount(wave_of_part))
+    event_ends = np.cumsum(np.bincount(wave_of_event))
+    for wave in range(most + 1):
+        earlier = (part_ends[wave - 1], event_ends[wave - 1]) if wave else (0, 0)
+        yield parts[earlier[0] : part_ends[wave]], events[earlier[1] : event_ends[wave]]
+
+
+def _hour(
+    table: Table,
+    rows: NDArray[np.int32],
+    starts: NDArray[np.int64],
+    hour: NDArray[np.int64],
+    second: NDArray[np.int64],
+    weight: NDArray[np.int64],
+    floor: int,
+    hold: int,
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """One hour of each of p keys: `rows`, `starts` and `hour` are (p,), `second` (of the hour) and `weight` (n,)."""
+    of = np.repeat(np.arange(len(starts)), np.diff(starts, append=len(second)))
+    lasts = np.append(starts[1:], len(second)) - 1
+    carried = table["pace_sum"][rows] >> np.minimum((hour - table["pace_hour"][rows]) * _SHIFT, 63)
+    until = np.cumsum(weight)
+    total = until + (carried - until[starts] + weight[starts])[of]
+    level = np.maximum(((total >> _HALVINGS[second]) * _REST[second]) >> 16, 1)
+
+    _turn(table, rows, hour)
+    record = table["pace_record"][rows]
+    unhelped = np.maximum(record, floor << POINT)
+    learnt = np.where(surprise(level, unhelped[of]) <= hold << POINT, level, 0)
+    table["pace_best"][rows] = np.maximum(table["pace_best"][rows], np.maximum.reduceat(learnt, starts))
+    table["pace_sum"][rows] = total[lasts]
+    expected = np.maximum(record + (record >> 1), floor << POINT)
+    return level, surprise(level, expected[of])
+
+
+def _turn(table: Table, rows: NDArray[np.int32], hour: NDArray[np.int64]) -> None:
+    """Close the hours before `hour` of each key: what they learnt becomes the record, an hour late."""
+    turning = hour != table["pace_hour"][rows]
+    rows, hour = rows[turning], hour[turning]
+    passed = hour - table["pace_hour"][rows]
+    before, best = table["pace_before"][rows], table["pace_best"][rows]
+    closed = np.where(passed == 1, before, np.maximum(before, best))
+    faded = (table["pace_record"][rows] * _FADE[np.minimum(passed, len(_FADE) - 1)]) >> 16
+    table["pace_record"][rows] = np.maximum(faded, closed)
+    table["pace_before"][rows] = np.where(passed == 1, best, 0)
+    table["pace_best"][rows] = 0
+    table["pace_hour"][rows] = hour

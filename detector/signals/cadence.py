@@ -1,0 +1,42 @@
+"""cadence: a family or a subject refreshes far more often than it ever did.
+
+A refresh grant has a natural pace, the access token's lifetime. Both counts are held against their own records
+(`detector.pace`); the larger surprise counts, since one burst shows in both.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detector import pace
+from detector.batch import Kind, RefreshBatch
+from detector.config import CadenceConfig
+from detector.table import Keyed
+
+SCHEMA = pace.SCHEMA
+
+
+class Cadence(NamedTuple):
+    """What was measured, (n,) in the batch's order, in events and nats with `pace.POINT` fractional bits."""
+
+    family: NDArray[np.int64]
+    subject: NDArray[np.int64]
+    surprise: NDArray[np.int64]
+
+
+def measure(
+    families: Keyed, subjects: Keyed, batch: RefreshBatch, fresh: NDArray[np.bool_], config: CadenceConfig
+) -> Cadence:
+    """Count the refreshes among the `fresh` events (those not delivered before), compare, and learn."""
+    counted = fresh & (batch.kind == Kind.REFRESH)
+    surprise = np.zeros(len(batch), np.int64)
+    levels = []
+    for keyed, floor in ((families, config.family_floor), (subjects, config.subject_floor)):
+        order = keyed.runs.order
+        measured = pace.measure(keyed, counted[order], floor=floor, hold=config.watch_nats)
+        level = np.zeros(len(batch), np.int64)
+        level[order] = measured.level
+        surprise[order] = np.maximum(surprise[order], measured.surprise)
+        levels.append(level)
+    return Cadence(levels[0], levels[1], np.where(counted, surprise, 0))

@@ -1,0 +1,60 @@
+"""State: all that the engine remembers of one partition, by name."""
+
+from collections.abc import Mapping
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detector.config import DetectorConfig
+from detector.signals import cadence, reuse, travel
+from detector.table import Table
+
+SCHEMA_VERSION = 1
+"""Goes up whenever what is remembered changes; an older snapshot is then refused, and the stream replayed."""
+
+
+class State:
+    """The tables of the engine, and its clock.
+
+    Attributes:
+        families: by family key, what `reuse` and `cadence` remember.
+        subjects: by subject key, what `travel` and `cadence` remember.
+        clock: stream time in epoch milliseconds, never turned back.
+    """
+
+    def __init__(self, config: DetectorConfig) -> None:
+        self.families = Table(config.families, reuse.SCHEMA | cadence.SCHEMA)
+        self.subjects = Table(config.subjects, travel.SCHEMA | cadence.SCHEMA)
+        self.clock = 0
+
+    @property
+    def tables(self) -> dict[str, Table]:
+        """Name -> table; the names that snapshots use."""
+        return {"families": self.families, "subjects": self.subjects}
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Everything remembered, as arrays: what a snapshot is made of."""
+        kept = {f"{name}.{n}": a for name, table in self.tables.items() for n, a in table.arrays().items()}
+        return {"schema": np.array([SCHEMA_VERSION]), "clock": np.array([self.clock]), **kept}
+
+    @classmethod
+    def of(cls, config: DetectorConfig, arrays: Mapping[str, NDArray[Any]]) -> Self:
+        """The state that `arrays` were made of.
+
+        Raises:
+            ValueError: they are of another schema, or do not fit into the configuration.
+        """
+        version = int(arrays["schema"][0])
+        if version != SCHEMA_VERSION:
+            raise ValueError(f"The snapshot has schema {version}, this program {SCHEMA_VERSION}: start without it.")
+        state = cls(config)
+        state.clock = int(arrays["clock"][0])
+        for name, table in state.tables.items():
+            table.load({n.removeprefix(f"{name}."): a for n, a in arrays.items() if n.startswith(f"{name}.")})
+        return state
+
+    def check(self) -> None:
+        """Assert what the tables promise; for tests."""
+        for table in self.tables.values():
+            table.check()

@@ -1,0 +1,158 @@
+"""Table: what is remembered of each key; arrays only, bounded, evicts by stream time, counts what it evicts.
+
+A sorted index finds rows in O(log n) whatever the keys are, so nobody can make it slow by choosing them (a hash table's
+worst case is somebody's attack). When a new key finds the table full, the quarter goes that was not seen for longest.
+"""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detector.runs import MOST_EVENTS, Runs
+
+SMALLEST = 4
+"""The least capacity: a quarter of it is still one row."""
+
+_FIRST_ROWS = 1024
+
+
+class Column(NamedTuple):
+    """A column's dtype, its width (0: one value a row) and what a new row holds."""
+
+    dtype: str
+    width: int = 0
+    fill: int = 0
+
+
+class Table:
+    """Rows of columns by 64-bit key.
+
+    Attributes:
+        columns: name -> (rows,) or (rows, width) array; read and write them at the rows that `rows` gave.
+        evicted: how many keys were forgotten for want of room.
+    """
+
+    def __init__(self, capacity: int, schema: Mapping[str, Column]) -> None:
+        if capacity < SMALLEST:
+            raise ValueError(f"A table needs a capacity of at least {SMALLEST}; got {capacity}.")
+        self.capacity = capacity
+        self.evicted = 0
+        self._schema = {"seen_at": Column("int64", fill=-1), **schema}
+        self._keys = np.empty(0, np.uint64)  #: ascending, one of each
+        self._rows = np.empty(0, np.int32)  #: the row of each of `_keys`
+        self._free = np.empty(0, np.int32)  #: rows that no key has; with `_rows` they are all rows, once
+        self.columns: dict[str, NDArray[Any]] = {name: self._new(name, 0) for name in self._schema}
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    def __getitem__(self, name: str) -> NDArray[Any]:
+        return self.columns[name]
+
+    @property
+    def bytes_per_row(self) -> int:
+        """What one key costs, index and free list included."""
+        return sum(c.dtype.itemsize * (c.shape[1] if c.ndim > 1 else 1) for c in self.columns.values()) + 8 + 4
+
+    def fits(self, runs: Runs) -> int:
+        """How many of the batch's first events can be looked up before a new key finds the table full."""
+        room = self.capacity - len(self)
+        if len(runs) <= room:
+            return MOST_EVENTS
+        arrival = runs.order[runs.starts[self._find(runs.keys) < 0]]
+        if len(arrival) <= room:
+            return MOST_EVENTS
+        return int(np.sort(arrival)[room])
+
+    def rows(self, keys: NDArray[np.uint64]) -> NDArray[np.int32]:
+        """The row of each of the ascending, distinct `keys`; new keys get new rows. There must be room (`fits`)."""
+        rows = self._find(keys)
+        new = np.flatnonzero(rows < 0)
+        if len(new):
+            rows[new] = self._add(keys[new])
+        return rows
+
+    def make_room(self) -> None:
+        """Forget a quarter of the capacity: the keys not seen for longest (of equals, the smaller key)."""
+        leaving = np.lexsort((self._keys, self.columns["seen_at"][self._rows]))[: self.capacity // 4]
+        self._free = np.concatenate([self._free, self._rows[leaving]])
+        self._keys = np.delete(self._keys, leaving)
+        self._rows = np.delete(self._rows, leaving)
+        self.evicted += len(leaving)
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Everything that is remembered, by key ascending; `load` takes it back."""
+        kept = {name: column[self._rows] for name, column in self.columns.items()}
+        return {"keys": self._keys.copy(), "evicted": np.array([self.evicted]), **kept}
+
+    def load(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Remember what `arrays` gave.
+
+        Raises:
+            ValueError: it is not of this table's schema, or more than its capacity.
+        """
+        keys = arrays["keys"]
+        if arrays.keys() != {"keys", "evicted", *self._schema} or len(keys) > self.capacity:
+            raise ValueError("The snapshot does not fit this table; start without it, or with its configuration.")
+        self.evicted = int(arrays["evicted"][0])
+        self._keys = keys.copy()
+        self._rows = np.arange(len(keys), dtype=np.int32)
+        self._free = np.empty(0, np.int32)
+        self.columns = {name: arrays[name].astype(self.columns[name].dtype, copy=True) for name in self._schema}
+
+    def check(self) -> None:
+        """Assert what the comments of the fields promise."""
+        rows = np.concatenate([self._rows, self._free])
+        assert len(self) <= self.capacity, "more keys than the capacity"  # noqa: S101 - this is what check() is for
+        assert np.all(self._keys[1:] > self._keys[:-1]), "keys not ascending"  # noqa: S101
+        assert np.array_equal(np.sort(rows), np.arange(len(self.columns["seen_at"]))), "a row lost"  # noqa: S101
+
+    def _find(self, keys: NDArray[np.uint64]) -> NDArray[np.int32]:
+        if not len(self):
+            return np.full(len(keys), -1, np.int32)
+        place = np.minimum(np.searchsorted(self._keys, keys), len(self) - 1)
+        return np.where(self._keys[place] == keys, self._rows[place], np.int32(-1))
+
+    def _add(self, keys: NDArray[np.uint64]) -> NDArray[np.int32]:
+        if len(self._free) < len(keys):
+            self._grow(len(keys) - len(self._free))
+        rows, self._free = self._free[: len(keys)], self._free[len(keys) :]
+        for name, (_, _, fill) in self._schema.items():
+            self.columns[name][rows] = fill
+        place = np.searchsorted(self._keys, keys)
+        self._keys = np.insert(self._keys, place, keys)
+        self._rows = np.insert(self._rows, place, rows)
+        return rows
+
+    def _grow(self, least: int) -> None:
+        have = len(self.columns["seen_at"])
+        more = min(max(least, have, _FIRST_ROWS), self.capacity - have)
+        self._free = np.concatenate([self._free, np.arange(have, have + more, dtype=np.int32)])
+        self.columns = {n: np.concatenate([column, self._new(n, more)]) for n, column in self.columns.items()}
+
+    def _new(self, name: str, n: int) -> NDArray[Any]:
+        dtype, width, fill = self._schema[name]
+        return np.full((n, width) if width else n, fill, dtype)
+
+
+class Keyed(NamedTuple):
+    """A batch grouped by one kind of key.
+
+    The table that remembers, the rows (r,) of the runs' keys in it, the runs, and `latest` (n,): for each event, in
+    sorted order, the latest time its key was seen at up to and with it, epoch milliseconds.
+    """
+
+    table: Table
+    rows: NDArray[np.int32]
+    runs: Runs
+    latest: NDArray[np.int64]
+
+    @classmethod
+    def look_up(cls, table: Table, runs: Runs, at: NDArray[np.int64]) -> "Keyed":
+        """Find or make the rows of the runs' keys, and note that they were seen; there must be room."""
+        rows = table.rows(runs.keys)
+        latest = runs.running_max(at[runs.order], table["seen_at"][rows])
+        table["seen_at"][rows] = latest[runs.lasts]
+        return cls(table, rows, runs, latest)
