@@ -161,10 +161,8 @@ def merge(old: Revocation | None, new: Revocation) -> Revocation:
         return new
     released_at = max(old.released_at, new.released_at)
     counting = [entry for entry in (old, new) if entry.decided_at > released_at]
-    if counting:
-        base = max(counting, key=lambda entry: entry.state)
-    else:
-        base = old if old.state is State.RELEASED else new
+    tombstone = old if old.state is State.RELEASED else new
+    base = max(counting, key=lambda entry: entry.state, default=tombstone)
     spans = counting or (old, new)
     merged = msgspec.structs.replace(
         base,

@@ -19,9 +19,9 @@ class Registry(Protocol):
     """Remembers who is refused. All times are epoch milliseconds; the registry never asks a clock.
 
     Laws (one stateful suite holds every implementation to them): applying twice is applying once; a state never weakens
-    and an expiry never shortens but by a release; after `apply` returns, every `find` says so; what was decided before a
-    release does not come back, as long as the released entry would have lasted. An entry whose expiry is not after `now`
-    is as if absent, forgotten by `expire` or not: the next decision about its subject starts afresh.
+    and an expiry never shortens but by a release; after `apply` returns, every `find` says so; what was decided before
+    a release does not come back, as long as the released entry would have lasted. An entry whose expiry is not after
+    `now` is as if absent, forgotten by `expire` or not: the next decision about its subject starts afresh.
 
     Every method raises `RegistryUnavailable` when the store does not answer. Calling again is always safe, and answers
     the same: a caller that died between the call and what it did with the answer loses nothing by repeating both.
@@ -30,10 +30,10 @@ class Registry(Protocol):
     def apply(self, revocations: Sequence[Revocation], now: int) -> list[Change]:
         """Write decisions, merged onto what is there (`revocation.record.merge`).
 
-        Returns for each decision, in order, the entry as it stands then, with the sequence number of its last change;
-        that may be an older one, where the decision changed nothing, and may be a tombstone, where it had been released.
-        Decisions whose expiry is not after `now` are left out. Danger: a decision is applied whole or not at all, a list
-        of them is not one transaction; after `RegistryUnavailable` apply the same list again.
+        Returns for each decision, in order, the entry as it stands then, with the sequence number of its last change:
+        an older one where the decision changed nothing, a tombstone where it had been released. Decisions whose expiry
+        is not after `now` are left out. Danger: a decision is applied whole or not at all, a list of them is not one
+        transaction; after `RegistryUnavailable` apply the same list again.
         """
         ...
 
