@@ -3,9 +3,14 @@
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from tests.servers.kafka import kafka_broker
 from tests.servers.redis import RedisServer, redis_server
+
+# Timing belongs in bench/: a slow machine is no failure of a law.
+settings.register_profile("house", deadline=None)
+settings.load_profile("house")
 
 
 @pytest.fixture(scope="session")
