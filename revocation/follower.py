@@ -1,7 +1,7 @@
 """The follower: a thread that keeps a replica equal to its registry.
 
-It takes a snapshot, then waits for changes again and again. When the registry does not answer, the replica keeps what it
-knows and the follower tries again, later and later; when the past is lost, it takes another snapshot, and the replica
+It takes a snapshot, then waits for changes again and again. When the registry does not answer, the replica keeps what
+it knows and the follower tries again, later and later; when the past is lost, it takes another snapshot, and the replica
 answers from the old one until the new one is whole.
 """
 
@@ -12,8 +12,8 @@ from types import TracebackType
 from typing import Self
 
 from revocation.errors import CursorLost, RegistryError
-from revocation.record import Change, Cursor
-from revocation.registry import Registry
+from revocation.record import Change, Cursor, Revocation
+from revocation.registry import Registry, Snapshot
 from revocation.replica import Replica
 
 WAIT_MS = 1000
@@ -22,6 +22,10 @@ PAGE = 1000
 FIRST_PAUSE = 0.05
 LONGEST_PAUSE = 5.0
 """Seconds between attempts; doubled each time, then drawn from the upper half so that replicas do not come at once."""
+
+
+class _Stopped(Exception):  # noqa: N818 - no error
+    """`stop` was called while a snapshot was read."""
 
 
 class Follower:
@@ -85,6 +89,8 @@ class Follower:
         while not self._stopping.is_set():
             try:
                 self._step()
+            except _Stopped:
+                return
             except CursorLost:
                 self._cursor = None
                 self.resyncs += 1
@@ -101,8 +107,9 @@ class Follower:
         """One page of changes, or the snapshot; the cursor moves only when the page is in the replica."""
         cursor = self._cursor
         if cursor is None:
-            snapshot = self._registry.snapshot()
-            self._replica.load(snapshot, self._clock(), self._since(snapshot.cursor))
+            whole = self._registry.snapshot()
+            snapshot = Snapshot(whole.cursor, self._unless_stopping(whole.entries))
+            self._replica.load(snapshot, self._clock(), self._since(whole.cursor))
             self._cursor = self._replica.cursor
             self._ready.set()
             return
@@ -117,6 +124,13 @@ class Follower:
         while len(page) == PAGE:
             page = self._registry.changes(Cursor(cursor.epoch, page[-1].seq), PAGE)
             yield from page
+
+    def _unless_stopping(self, entries: Iterator[Revocation]) -> Iterator[Revocation]:
+        """The same entries; a large snapshot must not hold `stop` up."""
+        for entry in entries:
+            if self._stopping.is_set():
+                raise _Stopped
+            yield entry
 
     def _pause(self) -> None:
         ceiling = min(self._longest_pause, FIRST_PAUSE * 2.0 ** min(self._streak, 30))

@@ -29,7 +29,7 @@ from revocation.registry import Snapshot
 RETAINED = 100_000
 """How many changes are kept for followers; Redis trims whole nodes of its stream, so it may be some more."""
 CHUNK = 500
-"""Subjects in one script call: some 5 ms of Redis' only thread."""
+"""Subjects in one script call: some 10 ms of Redis' only thread."""
 SCAN = 1000
 
 T = TypeVar("T")
