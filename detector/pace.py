@@ -107,9 +107,9 @@ def _waves(
     part = np.cumsum(begins) - 1
     wave_of_event = part - part[runs.starts][runs.run]
     wave_of_part = wave_of_event[begins]
-    most = int(wave_of_part.max(initial=0))
-    if most == 0:
-        yield slice(None), slice(None)
+    most = int(wave_of_part.max(initial=-1))
+    if most <= 0:
+        yield from [(slice(None), slice(None))] * (most + 1)
         return
     parts, events = np.argsort(wave_of_part, kind="stable"), np.argsort(wave_of_event, kind="stable")
     part_ends = np.cumsum(np.bincount(wave_of_part))

@@ -102,8 +102,8 @@ def triage(case: Case, config: ReuseConfig) -> Triaged:
 def _chain(case: Case) -> _Chain:
     presented = case.events.token[:, None]
     successor = case.events.successor[:, None]
-    match = (case.used == presented) & (presented != 0)
-    delivered = (match & (case.issued == successor) & (successor != 0)).any(axis=1)
+    match = (case.used == presented) & (presented != 0) & (case.issued[:, :1] != presented)  # the live one is no replay
+    delivered = (match & (case.issued == successor)).any(axis=1) & (case.events.outcome == Outcome.SUCCESS)
     child_used = (case.issued[:, :, None] == case.used[:, None, :]).any(axis=2)
     k = match.shape[1]
     known = match.any(axis=1)
