@@ -126,7 +126,7 @@ MAVEN := $(shell command -v mvn 2>/dev/null)
 .stack/kafka/jars/.fetched: deploy/stack/pom.xml
 	@[ -n "$(MAVEN)" ] || { echo "Maven (mvn) is needed to fetch Kafka's jars." >&2; exit 1; }
 	rm -rf .stack/kafka/jars
-	mvn --quiet --batch-mode -Dmaven.repo.local=$(CURDIR)/.cache/maven --file deploy/stack/pom.xml \
+	mvn --quiet --batch-mode -Dstyle.color=never -Dmaven.repo.local=$(CURDIR)/.cache/maven --file deploy/stack/pom.xml \
 	  dependency:copy-dependencies -DoutputDirectory=$(CURDIR)/.stack/kafka/jars
 	@touch $@
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 
+from tests.absences import pytest_terminal_summary  # noqa: F401 - pytest finds the hook here
 from tests.servers.kafka import kafka_broker
 from tests.servers.redis import RedisServer, redis_server
 
