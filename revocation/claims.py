@@ -27,7 +27,7 @@ class Claims(msgspec.Struct, frozen=True, kw_only=True):
     ip: str | None = None
 
 
-class Answer(msgspec.Struct, frozen=True, kw_only=True):
+class Answer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What to do with a token, and why."""
 
     decision: Literal["allow", "step_up", "deny"]
