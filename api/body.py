@@ -1,0 +1,91 @@
+"""Reads a request's JSON body within bounds: its size, its type, and what all unfinished bodies hold together."""
+
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from typing import Any
+
+from api.problems import BUSY, TOO_LARGE, UNSUPPORTED_MEDIA_TYPE, Refused
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+HELD_BYTES = 128 * 1024 * 1024
+"""What unfinished bodies of all connections may hold together by default: 16 of the largest batches."""
+
+LENGTH_DIGITS = 18
+"""A longer `Content-Length` is not even read as a number."""
+
+
+class Disconnected(Exception):  # noqa: N818 - named after what happened
+    """The client left before its body was whole; nobody waits for an answer."""
+
+
+class BodyReader:
+    """Reads bodies of at most `limit` bytes each; those under way hold at most `held` bytes together.
+
+    How long a body may take is the server's bound (`api.protocol`), as that of the headers before it.
+    """
+
+    def __init__(self, limit: int, held: int = HELD_BYTES) -> None:
+        self._limit = limit
+        #: Bytes that may still come in parts, over all connections; never negative.
+        self._left = held
+
+    def admit(self, headers: Iterable[tuple[bytes, bytes]]) -> None:
+        """Refuse by the headers alone, before a byte of the body is asked for.
+
+        Raises:
+            Refused: the body is announced as too long, or as something else than JSON.
+        """
+        for name, value in headers:
+            if name == b"content-type":
+                if value != b"application/json" and not _is_json(value):
+                    raise Refused(UNSUPPORTED_MEDIA_TYPE)
+            elif name == b"content-length" and (len(value) > LENGTH_DIGITS or int(value) > self._limit):
+                raise Refused(TOO_LARGE)
+
+    async def read(self, receive: Receive) -> bytes:
+        """The whole body.
+
+        Raises:
+            Refused: it is too long, or too much is being read at once.
+            Disconnected: the client left.
+        """
+        message = await receive()
+        if message.get("more_body", False):
+            return await self._join(message, receive)
+        return self._part(message)
+
+    async def _join(self, message: Message, receive: Receive) -> bytes:
+        """The body that comes in several parts, the first of which is `message`."""
+        parts = bytearray()
+        held = 0
+        try:
+            while True:
+                part = self._part(message)
+                if len(parts) + len(part) > self._limit:
+                    raise Refused(TOO_LARGE)
+                if len(part) > self._left:
+                    raise Refused(BUSY)
+                self._left -= len(part)
+                held += len(part)
+                parts += part
+                if not message.get("more_body", False):
+                    return bytes(parts)
+                message = await receive()
+        finally:
+            self._left += held
+
+    def _part(self, message: Message) -> bytes:
+        if message["type"] != "http.request":
+            raise Disconnected
+        part: bytes = message.get("body", b"")
+        if len(part) > self._limit:
+            raise Refused(TOO_LARGE)
+        return part
+
+
+def _is_json(media_type: bytes) -> bool:
+    """Whether a `Content-Type` says JSON, whatever its parameters."""
+    essence = media_type.partition(b";")[0].strip().lower()
+    return essence == b"application/json" or (essence.startswith(b"application/") and essence.endswith(b"+json"))

@@ -1,0 +1,152 @@
+"""`POST /v1/check` and `POST /v1/check/batch`: raw ASGI ahead of FastAPI, answered from the process's own replica.
+
+No Redis call, no pydantic, no dependency injection: a bounded read, one typed decode, one look-up, one join of bytes.
+Whatever is constant in an answer is formatted once; the registry's part once per change of its cursor.
+"""
+
+import asyncio
+import re
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+
+from api.body import BodyReader, Disconnected, Message, Receive, Send
+from api.metrics import Counts
+from api.problems import BAD_REQUEST, MEDIA_TYPE, METHOD_NOT_ALLOWED, NOT_READY, TOO_LARGE, Problem, Refused
+from api.schemas import BATCH_TOKENS, BatchQuestion
+from revocation.claims import Answer, Claims
+from revocation.record import Cursor
+from revocation.replica import Replica
+
+CHECK_BYTES = 16 * 1024
+BATCH_BYTES = 8 * 1024 * 1024
+TURN = 250
+"""Tokens of a batch that are answered before other requests have their turn: about a millisecond."""
+OBJECTS = 4 * BATCH_TOKENS
+"""More opening braces than this in a batch and it is not decoded at all: its objects would take too much memory."""
+
+Scope = dict[str, Any]
+
+_JSON = (b"content-type", b"application/json")
+# An answer is true for a moment only, and says something of a person's session.
+_NO_STORE = (b"cache-control", b"no-store")
+_ALLOW_POST = (b"allow", b"POST")
+#: Where in the body a member has the wrong type: names of ours and positions, nothing of the input.
+_PATH = re.compile(r" - at `(\$[\w.\[\]]*)`$")
+
+
+class CheckPath:
+    """Answers the two check routes. `clock` gives epoch milliseconds."""
+
+    def __init__(self, replica: Replica, clock: Callable[[], int], counts: Counts) -> None:
+        self._replica = replica
+        self._clock = clock
+        self._counts = counts
+        self._single_body = BodyReader(CHECK_BYTES)
+        self._batch_body = BodyReader(BATCH_BYTES)
+        self._single = msgspec.json.Decoder(Claims)
+        self._batch_array = msgspec.json.Decoder(list[Claims])
+        self._batch_object = msgspec.json.Decoder(BatchQuestion)
+        self._encode = msgspec.json.Encoder().encode
+        #: The cursor that `_word` was formatted for.
+        self._cursor: Cursor | None = None
+        self._word = b""
+
+    async def check(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """`POST /v1/check`: one token."""
+        try:
+            body = await self._body(scope, receive, self._single_body)
+            claims = self._single.decode(body)
+            now = self._clock()
+            registry = self._registry(now)
+            answer = self._replica.check(claims, now)
+        except Refused as refused:
+            await self._refuse(send, "/v1/check", refused.problem, refused.members)
+        except msgspec.MsgspecError as error:
+            await self._refuse(send, "/v1/check", BAD_REQUEST, _where(error))
+        except Disconnected:
+            return
+        else:
+            self._counts.checks[answer.decision] += 1
+            # Both are objects: the answer loses its closing brace, the registry becomes one more member.
+            await self._answer(send, "/v1/check", b"%b,%b}" % (self._encode(answer)[:-1], registry))
+
+    async def batch(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """`POST /v1/check/batch`: an array of tokens, or an object whose member `tokens` is one."""
+        try:
+            tokens = self._tokens(await self._body(scope, receive, self._batch_body))
+            now = self._clock()
+            registry = self._registry(now)
+        except Refused as refused:
+            await self._refuse(send, "/v1/check/batch", refused.problem, refused.members)
+        except msgspec.MsgspecError as error:
+            await self._refuse(send, "/v1/check/batch", BAD_REQUEST, _where(error))
+        except Disconnected:
+            return
+        else:
+            answers = self._encode(await self._answers(tokens, now))
+            await self._answer(send, "/v1/check/batch", b'{%b,"answers":%b}' % (registry, answers))
+
+    async def _body(self, scope: Scope, receive: Receive, reader: BodyReader) -> bytes:
+        if scope["method"] != "POST":
+            raise Refused(METHOD_NOT_ALLOWED)
+        if self._replica.cursor is None:
+            raise Refused(NOT_READY)
+        reader.admit(scope["headers"])
+        return await reader.read(receive)
+
+    def _tokens(self, body: bytes) -> list[Claims]:
+        if body.count(b"{") > OBJECTS:
+            raise Refused(TOO_LARGE)
+        tokens = self._batch_array.decode(body) if body.lstrip()[:1] == b"[" else self._batch_object.decode(body).tokens
+        if len(tokens) > BATCH_TOKENS:
+            raise Refused(TOO_LARGE)
+        return tokens
+
+    async def _answers(self, tokens: list[Claims], now: int) -> list[Answer]:
+        check, checks = self._replica.check, self._counts.checks
+        answers: list[Answer] = []
+        for start in range(0, len(tokens), TURN):
+            answers += [check(claims, now) for claims in tokens[start : start + TURN]]
+            await asyncio.sleep(0)
+        for answer in answers:
+            checks[answer.decision] += 1
+        return answers
+
+    def _registry(self, now: int) -> bytes:
+        """The member `registry` of an answer. The cursor is read before the check: the answer knows at least that."""
+        cursor = self._replica.cursor
+        if cursor is None:
+            raise Refused(NOT_READY)
+        if cursor is not self._cursor:
+            self._cursor = cursor
+            self._word = b'"registry":{"epoch":%b,"seq":%d,"age_ms":' % (self._encode(cursor.epoch), cursor.seq)
+        return b"%b%d}" % (self._word, max(0, now - self._replica.fresh_at))
+
+    async def _answer(self, send: Send, route: str, body: bytes) -> None:
+        self._counts.request(route, 200)
+        await send(_start(HTTPStatus.OK, [_JSON, _NO_STORE, (b"content-length", b"%d" % len(body))]))
+        await send({"type": "http.response.body", "body": body})
+
+    async def _refuse(self, send: Send, route: str, problem: Problem, members: dict[str, object]) -> None:
+        self._counts.request(route, problem.status)
+        self._counts.refusal(problem.slug)
+        body = problem.body(**members)
+        headers = [(name.lower().encode(), value.encode()) for name, value in problem.headers]
+        headers += [(b"content-type", MEDIA_TYPE.encode()), _NO_STORE, (b"content-length", b"%d" % len(body))]
+        if problem is METHOD_NOT_ALLOWED:
+            headers.append(_ALLOW_POST)
+        await send(_start(problem.status, headers))
+        await send({"type": "http.response.body", "body": body})
+
+
+def _start(status: HTTPStatus, headers: list[tuple[bytes, bytes]]) -> Message:
+    return {"type": "http.response.start", "status": status.value, "headers": headers}
+
+
+def _where(error: msgspec.MsgspecError) -> dict[str, object]:
+    """Which member of the question is wrong, where the decoder says so without repeating any of its text."""
+    found = _PATH.search(str(error))
+    return {"errors": [{"detail": "Not a valid value.", "member": found[1]}]} if found else {}

@@ -1,0 +1,136 @@
+"""What Prometheus reads of this process: plain numbers that the hot path counts, collected when they are asked for."""
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple, Protocol
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from revocation.replica import Replica
+
+
+class Described(NamedTuple):
+    """One metric as it is promised: its name on the wire, its labels, its meaning."""
+
+    name: str
+    kind: str
+    labels: tuple[str, ...]
+    meaning: str
+
+
+METRICS = (
+    Described("tokenward_check_total", "counter", ("decision",), "Tokens checked, by decision: allow, step_up, deny."),
+    Described(
+        "tokenward_http_requests_total",
+        "counter",
+        ("route", "status"),
+        "Requests answered, by route (`other`: none of ours) and HTTP status.",
+    ),
+    Described("tokenward_http_refused_total", "counter", ("reason",), "Requests answered with a problem, by its slug."),
+    Described("tokenward_replica_ready", "gauge", (), "1 when the first snapshot has been applied, else 0."),
+    Described("tokenward_replica_entries", "gauge", (), "Entries of the local replica."),
+    Described("tokenward_replica_seq", "gauge", (), "Number of the last change the replica has applied."),
+    Described("tokenward_replica_age_seconds", "gauge", (), "Seconds since the registry was last heard of."),
+    Described("tokenward_replica_resyncs_total", "counter", (), "Snapshots taken because the past was lost."),
+    Described("tokenward_replica_failures_total", "counter", (), "Calls that the registry did not answer."),
+)
+
+
+class Follows(Protocol):
+    """What this API needs of the thread that keeps the replica up to date."""
+
+    @property
+    def ready(self) -> bool:
+        """Whether the first snapshot has been applied."""
+        ...
+
+    @property
+    def alive(self) -> bool:
+        """Whether the thread runs."""
+        ...
+
+    @property
+    def resyncs(self) -> int:
+        """How often a snapshot had to be taken again."""
+        ...
+
+    @property
+    def failures(self) -> int:
+        """How many calls the registry did not answer."""
+        ...
+
+    def start(self) -> None:
+        """Begin to follow; returns at once."""
+        ...
+
+    def stop(self) -> None:
+        """End; returns when the thread has ended, within a bound."""
+        ...
+
+
+class Counts:
+    """What this process has answered. Written by the event loop's thread only."""
+
+    def __init__(self) -> None:
+        #: Tokens by decision; the keys never change.
+        self.checks = {"allow": 0, "step_up": 0, "deny": 0}
+        #: Answers by (route, status); routes are ours or `other`, so it stays small.
+        self.requests: dict[tuple[str, int], int] = {}
+        #: Problems by slug.
+        self.refusals: dict[str, int] = {}
+
+    def request(self, route: str, status: int) -> None:
+        """Count one answered request."""
+        key = (route, status)
+        self.requests[key] = self.requests.get(key, 0) + 1
+
+    def refusal(self, slug: str) -> None:
+        """Count one problem."""
+        self.refusals[slug] = self.refusals.get(slug, 0) + 1
+
+
+class ApiCollector(Collector):
+    """Turns counts and the replica's state into metrics, once a scrape."""
+
+    def __init__(self, counts: Counts, replica: Replica, follower: Follows, clock: Callable[[], int]) -> None:
+        self._counts = counts
+        self._replica = replica
+        self._follower = follower
+        self._clock = clock
+
+    def describe(self) -> Iterator[Metric]:
+        """The families, so that registering this collector finds clashes of names."""
+        return (_family(metric) for metric in METRICS)
+
+    def collect(self) -> Iterator[Metric]:
+        """All families of `METRICS`, in their order."""
+        samples = self._samples()
+        for metric in METRICS:
+            family = _family(metric)
+            for labels, value in samples[metric.name].items():
+                family.add_metric(labels, value)
+            yield family
+
+    def _samples(self) -> dict[str, dict[tuple[str, ...], float]]:
+        """Metric -> label values -> value. Copies are taken, as the event loop counts on meanwhile."""
+        counts, replica = self._counts, self._replica
+        cursor = replica.cursor
+        heard = replica.fresh_at
+        return {
+            "tokenward_check_total": {(decision,): count for decision, count in counts.checks.copy().items()},
+            "tokenward_http_requests_total": {
+                (route, str(status)): count for (route, status), count in counts.requests.copy().items()
+            },
+            "tokenward_http_refused_total": {(slug,): count for slug, count in counts.refusals.copy().items()},
+            "tokenward_replica_ready": {(): float(self._follower.ready)},
+            "tokenward_replica_entries": {(): len(replica)},
+            "tokenward_replica_seq": {} if cursor is None else {(): cursor.seq},
+            "tokenward_replica_age_seconds": {} if heard == 0 else {(): max(0, self._clock() - heard) / 1000},
+            "tokenward_replica_resyncs_total": {(): self._follower.resyncs},
+            "tokenward_replica_failures_total": {(): self._follower.failures},
+        }
+
+
+def _family(metric: Described) -> CounterMetricFamily | GaugeMetricFamily:
+    kind = CounterMetricFamily if metric.kind == "counter" else GaugeMetricFamily
+    return kind(metric.name, metric.meaning, labels=metric.labels)

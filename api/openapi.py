@@ -1,0 +1,135 @@
+"""The OpenAPI document: FastAPI's own, and the check routes, which FastAPI does not serve."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgspec
+from fastapi import FastAPI
+
+from api import schemas
+from api.examples import BATCH_ANSWER, BATCH_QUESTION, CHECK_ANSWERS, CHECK_QUESTIONS
+from api.problems import (
+    BAD_REQUEST,
+    BUSY,
+    MEDIA_TYPE,
+    METHOD_NOT_ALLOWED,
+    NOT_READY,
+    TOO_LARGE,
+    UNSUPPORTED_MEDIA_TYPE,
+    Problem,
+)
+from api.schemas import BATCH_TOKENS, BatchAnswer, BatchQuestion, CheckAnswer
+from revocation.claims import Claims
+
+Json = dict[str, Any]
+
+SUMMARY = "Is this token's session stolen? Asked by gateways, answered from memory."
+DESCRIPTION = """\
+Nobody is asked who they are yet: bind this API to an address that only gateways reach. Errors are problem+json
+(RFC 9457); the member `type` is stable. Members that do not apply are absent. Times are epoch milliseconds, but the
+claims of a token are as its JWT has them."""
+
+#: What each claim is for; `msgspec` knows the types only.
+CLAIMS = {
+    "iss": "The token's issuer, exactly; without it only `ip` is looked at.",
+    "sub": "Whose token it is.",
+    "sid": "The session, or whatever else the issuer calls a token family.",
+    "jti": "The token's own id.",
+    "iat": "When it was issued, seconds since the epoch.",
+    "auth_time": "When the person signed in, seconds since the epoch; a quarantine ends with a later one.",
+    "client_id": "The client (`azp` with some issuers).",
+    "device": "A device id, or the thumbprint in `cnf.jkt`.",
+    "kid": "The key that signed it.",
+    "ip": "The address that the request comes from.",
+}
+
+_REFUSED = (BAD_REQUEST, METHOD_NOT_ALLOWED, TOO_LARGE, UNSUPPORTED_MEDIA_TYPE, NOT_READY, BUSY)
+
+
+def refusals(*problems: Problem) -> dict[int | str, Json]:
+    """The `responses` of a route: these problems by status, each with its example."""
+    by_status: dict[int | str, Json] = {}
+    for problem in problems:
+        response = by_status.setdefault(problem.status.value, {"description": problem.title})
+        shape = response.setdefault("content", {}).setdefault(MEDIA_TYPE, {"schema": _reference("Problem")})
+        example = {"summary": problem.title, "value": msgspec.json.decode(problem.body())}
+        shape.setdefault("examples", {})[problem.slug] = example
+    return by_status
+
+
+def documented(app: FastAPI) -> Callable[[], Json]:
+    """What `app.openapi` shall be: FastAPI's document with everything else in it, made once."""
+    made: list[Json] = []
+    generate = app.openapi
+
+    def openapi() -> Json:
+        if not made:
+            document = generate()
+            document["paths"] = _check_paths() | document["paths"]
+            document.setdefault("components", {}).setdefault("schemas", {}).update(_schemas())
+            for path in document["paths"].values():
+                for operation in path.values():
+                    # FastAPI's own error shape is never answered here.
+                    operation["responses"].pop("422", None)
+            for unused in ("HTTPValidationError", "ValidationError"):
+                document["components"]["schemas"].pop(unused, None)
+            made.append(document)
+        return made[0]
+
+    return openapi
+
+
+def _check_paths() -> Json:
+    return {
+        "/v1/check": {
+            "post": {
+                "tags": ["check"],
+                "operationId": "check",
+                "summary": "May this token pass?",
+                "description": "The more claims, the more is looked up. At most 16 KiB.",
+                "requestBody": _body(_reference("Claims"), CHECK_QUESTIONS),
+                "responses": {"200": _answered(_reference("CheckAnswer"), CHECK_ANSWERS)} | _refused(),
+            }
+        },
+        "/v1/check/batch": {
+            "post": {
+                "tags": ["check"],
+                "operationId": "check_batch",
+                "summary": "May these tokens pass?",
+                "description": f"At most {BATCH_TOKENS} tokens and 8 MiB; `tokens` may also stand alone, as an array.",
+                "requestBody": _body(_reference("BatchQuestion"), {"two tokens": BATCH_QUESTION}),
+                "responses": {"200": _answered(_reference("BatchAnswer"), {"two tokens": BATCH_ANSWER})} | _refused(),
+            }
+        },
+    }
+
+
+def _refused() -> Json:
+    return {str(status): response for status, response in refusals(*_REFUSED).items()}
+
+
+def _schemas() -> Json:
+    """The schemas of what msgspec decodes and encodes, from the very types."""
+    types: Sequence[type] = (Claims, BatchQuestion, CheckAnswer, BatchAnswer, schemas.Problem)
+    _, components = msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")
+    for name, meaning in CLAIMS.items():
+        components["Claims"]["properties"][name]["description"] = meaning
+    components["BatchQuestion"]["properties"]["tokens"]["maxItems"] = BATCH_TOKENS
+    return components
+
+
+def _reference(name: str) -> Json:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def _body(schema: Json, examples: Json) -> Json:
+    return {"required": True, "content": {"application/json": {"schema": schema, "examples": _examples(examples)}}}
+
+
+def _answered(schema: Json, examples: Json) -> Json:
+    content = {"application/json": {"schema": schema, "examples": _examples(examples)}}
+    return {"description": "The answer; never to be stored.", "content": content}
+
+
+def _examples(values: Json) -> Json:
+    return {name.replace(" ", "_"): {"summary": name, "value": value} for name, value in values.items()}

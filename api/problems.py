@@ -1,0 +1,159 @@
+"""Every refusal this API knows, in one table, and its form on the wire: problem+json, RFC 9457.
+
+A `Problem` is constant: title, status and sentence stand in the table, so nothing of the input is ever echoed. Its
+`slug` never changes; it ends the member `type` and is the label of the metric.
+"""
+
+from collections.abc import Callable, Mapping
+from http import HTTPStatus
+
+import msgspec
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+from revocation.errors import RegistryUnavailable
+
+MEDIA_TYPE = "application/problem+json"
+TYPE = "urn:problem-type:tokenward:"
+RETRY_SECONDS = 1
+"""What `Retry-After` says: a replica is ready, and Redis back, within about that time or much later."""
+
+
+class Problem(msgspec.Struct, frozen=True):
+    """One kind of refusal; `headers` are the response's own besides type and length."""
+
+    slug: str
+    status: HTTPStatus
+    title: str
+    detail: str
+    headers: tuple[tuple[str, str], ...] = ()
+
+    def body(self, **members: object) -> bytes:
+        """The JSON text; `members` are extensions, which must not repeat the input."""
+        standard = {"type": TYPE + self.slug, "title": self.title, "status": self.status.value, "detail": self.detail}
+        return msgspec.json.encode(standard | members)
+
+    def response(self, extra: Mapping[str, str] | None = None, **members: object) -> Response:
+        """The answer of a FastAPI route; `extra` headers join the problem's own."""
+        headers = {"Cache-Control": "no-store", **dict(self.headers), **(extra or {})}
+        return Response(self.body(**members), self.status, headers, MEDIA_TYPE)
+
+
+_RETRY = (("Retry-After", str(RETRY_SECONDS)),)
+
+BAD_REQUEST = Problem(
+    "bad_request", HTTPStatus.BAD_REQUEST, "Bad request", "The request is not as `/docs` describes it."
+)
+NOT_FOUND = Problem("not_found", HTTPStatus.NOT_FOUND, "Not found", "There is nothing at this path; see `/docs`.")
+METHOD_NOT_ALLOWED = Problem(
+    "method_not_allowed",
+    HTTPStatus.METHOD_NOT_ALLOWED,
+    "Method not allowed",
+    "This path has other methods; see `Allow`.",
+)
+TIMEOUT = Problem("timeout", HTTPStatus.REQUEST_TIMEOUT, "Request timeout", "The request did not arrive in time.")
+TOO_LARGE = Problem(
+    "too_large",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    "Too large",
+    "The body is larger, or holds more tokens, than `/docs` allows.",
+)
+UNSUPPORTED_MEDIA_TYPE = Problem(
+    "unsupported_media_type",
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    "Unsupported media type",
+    "The body must be application/json.",
+)
+HEADERS_TOO_LARGE = Problem(
+    "headers_too_large",
+    HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
+    "Headers too large",
+    "The request's line and headers are too long.",
+)
+INTERNAL_ERROR = Problem(
+    "internal_error",
+    HTTPStatus.INTERNAL_SERVER_ERROR,
+    "Internal error",
+    "The server failed; its log says why.",
+)
+NOT_READY = Problem(
+    "not_ready",
+    HTTPStatus.SERVICE_UNAVAILABLE,
+    "Not ready",
+    "The registry's entries have not been received yet.",
+    _RETRY,
+)
+BUSY = Problem("busy", HTTPStatus.SERVICE_UNAVAILABLE, "Busy", "Too much is being asked at once.", _RETRY)
+REGISTRY_UNAVAILABLE = Problem(
+    RegistryUnavailable.reason,
+    HTTPStatus.SERVICE_UNAVAILABLE,
+    "Registry unavailable",
+    "The registry does not answer; checks go on from what is known.",
+    _RETRY,
+)
+
+PROBLEMS = (
+    BAD_REQUEST,
+    NOT_FOUND,
+    METHOD_NOT_ALLOWED,
+    TIMEOUT,
+    TOO_LARGE,
+    UNSUPPORTED_MEDIA_TYPE,
+    HEADERS_TOO_LARGE,
+    INTERNAL_ERROR,
+    NOT_READY,
+    BUSY,
+    REGISTRY_UNAVAILABLE,
+)
+
+#: The problem of each status that FastAPI itself answers with.
+_BY_STATUS = {problem.status: problem for problem in (BAD_REQUEST, NOT_FOUND, METHOD_NOT_ALLOWED, INTERNAL_ERROR)}
+
+
+class Refused(Exception):  # noqa: N818 - named after what happened
+    """A request is answered with a problem; `members` are the problem's extensions."""
+
+    def __init__(self, problem: Problem, **members: object) -> None:
+        super().__init__(problem.slug)
+        self.problem = problem
+        self.members = members
+
+
+def install(app: FastAPI, count: Callable[[str], None]) -> None:
+    """Let FastAPI answer with these problems instead of its own JSON; `count` is told each one's slug."""
+
+    def answered(
+        problem: Problem, headers: Mapping[str, str] | None = None, members: Mapping[str, object] | None = None
+    ) -> Response:
+        count(problem.slug)
+        return problem.response(headers, **(members or {}))
+
+    @app.exception_handler(Refused)
+    async def refused(_: Request, error: Refused) -> Response:
+        return answered(error.problem, members=error.members)
+
+    @app.exception_handler(RegistryUnavailable)
+    async def registry_unavailable(_: Request, __: RegistryUnavailable) -> Response:
+        return answered(REGISTRY_UNAVAILABLE)
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(_: Request, error: RequestValidationError) -> Response:
+        # The parameter's name comes from the route's signature; the value that came in is left out.
+        names = sorted({str(fault["loc"][1]) for fault in error.errors() if len(fault["loc"]) > 1})
+        faults = [{"detail": "Not a valid value.", "parameter": name} for name in names]
+        return answered(BAD_REQUEST, members={"errors": faults})
+
+    @app.exception_handler(HTTPException)
+    async def http_error(_: Request, error: HTTPException) -> Response:
+        problem = _BY_STATUS.get(HTTPStatus(error.status_code), BAD_REQUEST)
+        return answered(problem, _with_head(error.headers or {}))
+
+    @app.exception_handler(Exception)
+    async def failed(_: Request, __: Exception) -> Response:
+        return answered(INTERNAL_ERROR)
+
+
+def _with_head(headers: Mapping[str, str]) -> dict[str, str]:
+    """`Allow` as this API means it: every GET can be asked by HEAD."""
+    return {name: value.replace("GET", "GET, HEAD") if name == "Allow" else value for name, value in headers.items()}

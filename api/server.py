@@ -1,0 +1,153 @@
+"""Serves the application by uvicorn, everything bounded: `run` in the main thread, `serving` beside other work."""
+
+import signal
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import FrameType
+from typing import Any
+
+from uvicorn import Config, Server
+
+from api.protocol import ARRIVAL_SECONDS, CONNECTIONS, HEAD_BYTES, bounded
+
+Application = Callable[..., Any]
+
+DRAIN_SECONDS = 7
+"""What answers under way may still take after SIGTERM; with the follower's end it stays below ten seconds."""
+START_SECONDS = 10.0
+STOP_SECONDS = 10.0
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What the server takes from its clients."""
+
+    #: Connections at once; further ones are turned away.
+    connections: int = CONNECTIONS
+    #: Connections that the kernel keeps waiting while the loop is busy.
+    backlog: int = 1024
+    #: Bytes of a request's line and headers.
+    head_bytes: int = HEAD_BYTES
+    #: Seconds within which a request must have arrived whole.
+    arrival_seconds: float = ARRIVAL_SECONDS
+    #: Seconds that an idle connection is kept; longer than a gateway's own 60, so that the gateway is the one to close.
+    keep_alive_seconds: int = 75
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where a server listens."""
+
+    host: str
+    port: int
+
+    @property
+    def url(self) -> str:
+        """The base of its URLs, without a slash at the end."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"http://{host}:{self.port}"
+
+
+def run(
+    app: Application,
+    host: str = "127.0.0.1",
+    port: int = 8080,
+    *,
+    limits: Limits | None = None,
+    on_listening: Callable[[Address], None] | None = None,
+) -> None:
+    """Serve until SIGTERM or SIGINT, then drain within `DRAIN_SECONDS` and return. Only in the main thread.
+
+    `on_listening` is called once the port (0: a free one) is bound; connections queue from then on.
+
+    Raises:
+        OSError: the address cannot be bound.
+    """
+    server, listener, address = _prepare(app, host, port, limits or Limits())
+
+    def end(_: int, __: FrameType | None) -> None:
+        server.should_exit = True
+
+    # uvicorn takes both signals over while it serves, and raises them again when it has drained: to these.
+    before = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        if on_listening is not None:
+            on_listening(address)
+        server.run(sockets=[listener])
+    finally:
+        listener.close()
+        for number, previous in before.items():
+            signal.signal(number, previous)
+
+
+@contextmanager
+def serving(
+    app: Application, host: str = "127.0.0.1", port: int = 0, *, limits: Limits | None = None
+) -> Iterator[Address]:
+    """Serve in a thread of its own while the block runs; yields the address once requests are answered.
+
+    Raises:
+        OSError: the address cannot be bound.
+        RuntimeError: the application did not start, or did not end, in time.
+    """
+    server, listener, address = _prepare(app, host, port, limits or Limits())
+    thread = threading.Thread(target=server.run, args=([listener],), name="api", daemon=True)
+    thread.start()
+    try:
+        if not server.settled.wait(START_SECONDS) or not server.started:
+            raise RuntimeError("The API did not start; its log says why.")
+        yield address
+    finally:
+        server.should_exit = True
+        thread.join(STOP_SECONDS)
+        listener.close()
+    if thread.is_alive():
+        raise RuntimeError("The API did not end in time.")
+
+
+class _Server(Server):
+    """uvicorn's server, which says when it has started, or has ended without."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__(config)
+        self.settled = threading.Event()
+
+    def run(self, sockets: list[socket.socket] | None = None) -> None:
+        try:
+            super().run(sockets)
+        finally:
+            self.settled.set()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.settled.set()
+
+
+def _prepare(app: Application, host: str, port: int, limits: Limits) -> tuple[_Server, socket.socket, Address]:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.create_server((host, port), family=family, backlog=limits.backlog)
+    listener.setblocking(False)
+    return _Server(_config(app, limits)), listener, Address(host, listener.getsockname()[1])
+
+
+def _config(app: Application, limits: Limits) -> Config:
+    return Config(
+        app,
+        http=bounded(limits.head_bytes, limits.arrival_seconds, limits.connections),
+        loop="uvloop",
+        ws="none",
+        lifespan="on",
+        interface="asgi3",
+        # Logging is the roof's; requests are counted, not logged, as their queries may name people.
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        # The client's address is not looked at, so no header may say another.
+        proxy_headers=False,
+        backlog=limits.backlog,
+        timeout_keep_alive=limits.keep_alive_seconds,
+        timeout_graceful_shutdown=DRAIN_SECONDS,
+    )

@@ -1,0 +1,104 @@
+"""What the routes read of the registry: its state, pages of the replica's entries, one identity's entries."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from heapq import nsmallest
+from typing import NamedTuple
+
+from starlette.concurrency import run_in_threadpool
+
+from api.problems import BUSY, NOT_READY, Refused
+from api.schemas import RegistryState
+from revocation.record import Revocation, Scope, State, Subject, digester
+from revocation.registry import Registry
+from revocation.replica import Replica
+
+SLICE = 2000
+"""Entries looked at before checks have their turn: about a millisecond."""
+SEARCHES = 4
+"""Searches at once; each keeps a list of the replica's entries."""
+
+
+class Filter(NamedTuple):
+    """Which entries are wanted; None: any."""
+
+    scope: Scope | None = None
+    state: State | None = None
+    reason: str | None = None
+
+    def fits(self, entry: Revocation) -> bool:
+        """Whether the entry is wanted."""
+        return (
+            (self.scope is None or entry.subject.scope is self.scope)
+            and (self.state is None or entry.state is self.state)
+            and (self.reason is None or self.reason in entry.reasons)
+        )
+
+
+class RegistryView:
+    """Reads `replica` on the event loop, and `registry` in a thread. `clock` gives epoch milliseconds."""
+
+    def __init__(self, replica: Replica, registry: Registry, clock: Callable[[], int], digest_key: bytes) -> None:
+        self._replica = replica
+        self._registry = registry
+        self._clock = clock
+        self._digest_key = digest_key
+        self._searches = 0
+
+    def state(self) -> RegistryState:
+        """How much the replica knows.
+
+        Raises:
+            Refused: nothing yet.
+        """
+        cursor = self._replica.cursor
+        if cursor is None:
+            raise Refused(NOT_READY)
+        return RegistryState(epoch=cursor.epoch, seq=cursor.seq, age_ms=max(0, self._clock() - self._replica.fresh_at))
+
+    async def page(self, wanted: Filter, after: bytes, limit: int) -> list[Revocation]:
+        """At most `limit` live entries whose digest is greater than `after`, by digest.
+
+        An order that no change disturbs: who follows it to the end has seen every entry that lived meanwhile. Each page
+        looks at all entries, in slices between which checks go on.
+
+        Raises:
+            Refused: too many search at once.
+        """
+        if self._searches >= SEARCHES:
+            raise Refused(BUSY)
+        self._searches += 1
+        try:
+            return await self._search(wanted, after, limit)
+        finally:
+            self._searches -= 1
+
+    async def _search(self, wanted: Filter, after: bytes, limit: int) -> list[Revocation]:
+        now = self._clock()
+        entries = self._replica.entries()
+        found: list[Revocation] = []
+        for start in range(0, len(entries), SLICE):
+            found += [
+                entry
+                for entry in entries[start : start + SLICE]
+                if entry.subject.digest > after and entry.expires_at > now and wanted.fits(entry)
+            ]
+            found = nsmallest(limit, found, key=_digest)
+            await asyncio.sleep(0)
+        return found
+
+    async def of_identity(self, iss: str, identities: Mapping[Scope, str]) -> list[Revocation]:
+        """The live entries of these identities of that issuer, asked of the registry itself.
+
+        Raises:
+            RegistryUnavailable: it does not answer.
+        """
+        subjects = [
+            Subject(scope, digester(self._digest_key, scope, iss)(value)) for scope, value in identities.items()
+        ]
+        found = await run_in_threadpool(self._registry.find, subjects, self._clock())
+        return [entry for entry in found if entry is not None]
+
+
+def _digest(entry: Revocation) -> bytes:
+    return entry.subject.digest
