@@ -1,8 +1,8 @@
 """The follower: a thread that keeps a replica equal to its registry.
 
 It takes a snapshot, then waits for changes again and again. When the registry does not answer, the replica keeps what
-it knows and the follower tries again, later and later; when the past is lost, it takes another snapshot, and the replica
-answers from the old one until the new one is whole.
+it knows and the follower tries again, later and later; when the past is lost, it takes another snapshot, and the
+replica answers from the old one until the new one is whole.
 """
 
 import random

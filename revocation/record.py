@@ -151,8 +151,8 @@ def merge(old: Revocation | None, new: Revocation) -> Revocation:
 
     Of the two, what was decided at or before the later release does not count any more. So a released decision does not
     come back when it is delivered again, whatever its id; a decision made after the release does count; and a released
-    entry that is applied (it comes from another region, or from the topic) is a release. Order does not matter, but for
-    which of two equally strong decisions gives id, reasons and actor: the first.
+    entry that is applied (it comes from another region, or from the topic) is a release. The order of decisions does
+    not matter, but for which of two equally strong ones gives id, reasons and actor: the first.
 
     Returns `old` itself where `new` changes nothing. Danger: an `old` that has expired must not be given: to a registry
     it is as if absent. `revocation/lua/apply.lua` is the same rule; the registry's laws hold the two together.
