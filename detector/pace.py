@@ -154,8 +154,8 @@ def _turn(table: Table, rows: NDArray[np.int32], hour: NDArray[np.int64]) -> Non
     passed = hour - table["pace_hour"][rows]
     before, best = table["pace_before"][rows], table["pace_best"][rows]
     closed = np.where(passed == 1, before, np.maximum(before, best))
-    faded = (table["pace_record"][rows] * _FADE[np.minimum(passed, len(_FADE) - 1)]) >> 16
-    table["pace_record"][rows] = np.maximum(faded, closed)
+    fade = _FADE[np.minimum(passed, len(_FADE) - 1)]
+    table["pace_record"][rows] = (np.maximum(table["pace_record"][rows], closed) * fade) >> 16
     table["pace_before"][rows] = np.where(passed == 1, best, 0)
     table["pace_best"][rows] = 0
     table["pace_hour"][rows] = hour

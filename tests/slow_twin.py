@@ -47,7 +47,7 @@ class Pace:
         if hour != self.hour:
             passed = hour - self.hour
             due = [best for h, best in self.best.items() if h <= hour - 2]
-            self.record = max(self.record * FADE[min(passed, 4095)] >> 16, *due, 0)
+            self.record = max(self.record, *due, 0) * FADE[min(passed, 4095)] >> 16
             self.best = defaultdict(int, {h: best for h, best in self.best.items() if h > hour - 2})
             self.sum >>= min(12 * passed, 63)
             self.hour = hour
@@ -127,7 +127,7 @@ class SlowTwin:
                 family["rotations"].appendleft((used, event["successor"], *place))
         return outcome
 
-    def triage(self, family: dict[str, Any], event: dict[str, int], ended: bool) -> str | None:  # noqa: C901, PLR0911
+    def triage(self, family: dict[str, Any], event: dict[str, int], ended: bool) -> str | None:  # noqa: PLR0911 - one return an outcome
         refused, fault = bool(event["outcome"]), event["fault"]
         if refused and (fault == ENDED or ended):
             return "stale_after_logout"
@@ -176,7 +176,9 @@ class SlowTwin:
         km = max(distance_km(before, event) - before["accuracy"] - event["accuracy"], 0)
         hour = Fraction(3_600_000)
         quickest = min(km * hour / config.rail_kmh, config.overhead_ms + km * hour / config.flight_kmh)
-        return elapsed <= config.horizon_ms and km > config.floor_km and elapsed < math.floor(quickest) - config.slack_ms
+        return (
+            elapsed <= config.horizon_ms and km > config.floor_km and elapsed < math.floor(quickest) - config.slack_ms
+        )
 
 
 def distance_km(a: dict[str, int], b: dict[str, int]) -> int:

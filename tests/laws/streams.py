@@ -1,5 +1,6 @@
 """Ugly streams for the laws: late, duplicated, skewed, hostile; and clean columns of one shape for all of them."""
 
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -25,7 +26,7 @@ def key(salt: int, number: int) -> int:
 
 
 def ugly(seed: int, n: int, users: int, *, hot: float, spread_ms: int) -> RefreshBatch:
-    """n events of few families that share tokens, devices, networks and places by chance; times wander and jump back."""
+    """n events of few families that share tokens, devices, networks and places by chance; times wander and jump."""
     rng = np.random.default_rng(seed)
     family = rng.integers(0, users + 1, n)
     family[rng.random(n) < hot] = 1
@@ -90,7 +91,7 @@ class Stream(NamedTuple):
     def parts(self) -> list[RefreshBatch]:
         """The same, cut; empty batches may be among the parts."""
         edges = [0, *sorted(min(cut, self.events) for cut in self.cuts), self.events]
-        return [self.whole.take(slice(a, b)) for a, b in zip(edges, edges[1:], strict=False)]
+        return [self.whole.take(slice(a, b)) for a, b in pairwise(edges)]
 
 
 STREAMS = st.builds(

@@ -143,8 +143,8 @@ def test_redelivered_events_are_no_reuse(stream: Stream) -> None:
 
 
 @pytest.mark.parametrize("evil", [False, True])
-def test_large_batches_equal_small_ones(evil: bool) -> None:  # noqa: FBT001 - a parameter of the test
-    """A batch larger than one Runs may hold, thousands of families, full tables: the same verdicts as in small parts."""
+def test_large_batches_equal_small_ones(evil: bool) -> None:
+    """A batch larger than one Runs may hold, thousands of families, full tables: as in small parts."""
     batch = ugly(5, 150_000, 30_000, hot=0.1, spread_ms=20)
     batch = hostile(batch) if evil else batch
     config = replace(TINY, families=5000, subjects=9000)

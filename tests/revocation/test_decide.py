@@ -1,0 +1,174 @@
+"""decide: what becomes of a verdict."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from detector.batch import RefreshBatch
+from detector.verdict import MEASUREMENTS, Level, Reason, Verdicts
+from revocation.decide import Decision, Said, decide
+from revocation.issuers import Issuer
+from revocation.policy import ClientPolicy, Policy, Rules
+from revocation.record import Scope, State, digester
+
+KEY = b"k" * 32
+AT = 1_770_000_000_000
+ISS = "https://idp/realms/acme"
+
+
+def key(scope: Scope, value: str) -> int:
+    """The 64-bit key of an identity."""
+    return int.from_bytes(digester(KEY, scope, ISS)(value)[:8], "big")
+
+
+def batch(n: int = 1, **columns: Any) -> RefreshBatch:
+    """n events of one family with everything that can be known."""
+    usual: dict[str, Any] = {
+        "at": AT,
+        "issuer": key(Scope.ISSUER, ""),
+        "client": key(Scope.CLIENT, "spa"),
+        "family": 11,
+        "family_low": 12,
+        "subject": 21,
+        "subject_low": 22,
+        "access": 31,
+        "access_low": 32,
+        "access_exp": AT + 7_200_000,
+        "origin": 41,
+    }
+    return RefreshBatch.of(**{name: np.full(n, value) for name, value in (usual | columns).items()})
+
+
+def verdicts(*scores: float, reasons: int = Reason.REUSE_THEFT_CONFIRMED) -> Verdicts:
+    """A verdict on each of the first events; the engine's own level does not matter here."""
+    n = len(scores)
+    measured = np.zeros((n, len(MEASUREMENTS)), np.float32)
+    measured[:, 0] = 2
+    return Verdicts(
+        row=np.arange(n),
+        level=np.full(n, Level.WATCH, np.uint8),
+        score=np.array(scores),
+        reasons=np.full(n, reasons, np.uint64),
+        measurements=measured,
+    )
+
+
+def decided(policy: Policy | None = None, issuer: dict[str, Any] | None = None, **columns: Any) -> Decision:
+    """The decision on one event with a score of 0.99."""
+    rules = Rules.of(policy or Policy(), [Issuer(iss=ISS, **(issuer or {}))], KEY)
+    return decide(verdicts(0.99), batch(**columns), rules, AT)
+
+
+def test_a_confirmed_theft_revokes_the_family() -> None:
+    """The entry names the family, why, since when and for how long; the alert names the entry."""
+    decision = decided()
+
+    (revocation,), (alert,) = decision.revocations, decision.alerts
+    assert (revocation.subject.scope, revocation.state) == (Scope.FAMILY, State.REVOKED)
+    assert revocation.subject.digest == (11).to_bytes(8, "big") + (12).to_bytes(8, "big")
+    assert revocation.reasons == ("reuse.theft_confirmed",)
+    assert (revocation.decided_at, revocation.expires_at) == (AT, AT + 86_400_000)
+    assert alert.revocations == (revocation.id,)
+    assert (alert.enforcement, alert.level, alert.score) == ("enforced", Level.REVOKE, 0.99)
+    assert alert.measurements == {"reuse_depth": 2.0}
+
+
+@pytest.mark.parametrize(("score", "states"), [(0.2, []), (0.5, [State.QUARANTINED]), (0.95, [State.REVOKED])])
+def test_thresholds_say_what_is_done(score: float, states: list[State]) -> None:
+    """Weak evidence only watches, medium evidence quarantines, strong evidence revokes."""
+    decision = decide(verdicts(score), batch(), Rules.of(Policy(), [], KEY), AT)
+
+    assert [revocation.state for revocation in decision.revocations] == states
+    assert len(decision.alerts) == 1
+
+
+def test_a_quarantine_ends_by_itself() -> None:
+    """It stands for the policy's time from the later of the event and now, so that late telemetry is not in vain."""
+    rules = Rules.of(Policy(quarantine_seconds=600), [], KEY)
+
+    decision = decide(verdicts(0.6), batch(), rules, AT + 5_000_000)
+
+    assert decision.revocations[0].expires_at == AT + 5_000_000 + 600_000
+
+
+@pytest.mark.parametrize(
+    ("visible", "wider", "scope"),
+    [
+        (("sid", "sub", "jti"), False, Scope.FAMILY),
+        (("sub", "jti"), True, Scope.TOKEN),
+        (("sub",), True, Scope.SUBJECT),
+        (("sub",), False, None),
+    ],
+)
+def test_an_entry_is_one_that_a_gateway_can_match(visible: tuple[str, ...], wider: bool, scope: Scope | None) -> None:
+    """The family where tokens carry sid, else the token, else, if allowed, the subject up to that moment, else none."""
+    decision = decided(Policy(wider_reach=wider), {"visible": visible})
+
+    assert [revocation.subject.scope for revocation in decision.revocations] == ([scope] if scope else [])
+    assert decision.alerts[0].enforcement == ("enforced" if scope else "unenforceable")
+    if scope is Scope.SUBJECT:
+        assert decision.revocations[0].not_before == AT
+
+
+def test_a_token_entry_outlives_its_token() -> None:
+    """It ends no earlier than the token, whatever the issuer's usual life."""
+    decision = decided(issuer={"visible": ("jti",), "access_token_ttl": 60})
+
+    assert decision.revocations[0].expires_at == AT + 7_200_000
+
+
+def test_an_event_without_a_family_is_about_its_subject() -> None:
+    """Without a session the subject is the narrowest that can be refused, and with neither nobody is."""
+    assert decided(family=0).revocations[0].subject.scope is Scope.TOKEN
+    assert decided(family=0, access=0).revocations[0].subject.scope is Scope.SUBJECT
+    nobody = decided(family=0, access=0, subject=0)
+    assert nobody.revocations == ()
+    assert nobody.alerts[0].subject.scope is Scope.ORIGIN
+
+
+def test_shadow_mode_says_what_it_would_have_done() -> None:
+    """Nothing to be written, and the alert names the entry that would have been."""
+    decision = decided(Policy(mode="shadow"))
+
+    assert decision.revocations == ()
+    assert decision.alerts[0].enforcement == "shadow"
+    assert len(decision.alerts[0].revocations) == 1
+
+
+def test_a_client_can_have_its_own_rules() -> None:
+    """Shadow mode and thresholds for one client alone."""
+    policy = Policy(clients={"spa": ClientPolicy(mode="shadow", quarantine=0.9, revoke=0.995)})
+
+    assert decided(policy).alerts[0].enforcement == "shadow"
+    assert decided(policy).alerts[0].level is Level.QUARANTINE
+    assert decided(policy, client=key(Scope.CLIENT, "other")).alerts[0].enforcement == "enforced"
+
+
+def test_the_same_decision_is_made_once() -> None:
+    """Events that say the same of a family within a quarter of an hour are one decision, across batches too."""
+    said = Said()
+    rules = Rules.of(Policy(), [], KEY)
+    first = decide(verdicts(0.99, 0.99), batch(2), rules, AT, said)
+    again = decide(verdicts(0.99), batch(at=AT + 60_000), rules, AT, said)
+    later = decide(verdicts(0.99), batch(at=AT + 1_800_000), rules, AT, said)
+
+    assert [len(decision.alerts) for decision in (first, again, later)] == [1, 0, 1]
+    assert len(said) == 2
+
+
+def test_a_replay_decides_the_same_ids() -> None:
+    """Ids come from the events alone, whatever the time of deciding."""
+    rules = Rules.of(Policy(), [], KEY)
+    one, other = (decide(verdicts(0.99), batch(), rules, now) for now in (AT, AT + 99_999_999))
+
+    assert [a.id for a in one.alerts] == [a.id for a in other.alerts]
+    assert [r.id for r in one.revocations] == [r.id for r in other.revocations]
+
+
+def test_what_was_said_is_bounded() -> None:
+    """The oldest decisions are forgotten."""
+    said = Said(capacity=2)
+
+    assert [said.add(word) for word in ("a", "b", "c", "a", "c")] == [True, True, True, True, False]
+    assert len(said) == 2
