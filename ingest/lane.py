@@ -1,0 +1,46 @@
+"""Lane: one partition as its worker knows it: the engine, how far it has read, and what it has told already."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from detector.engine import Engine
+from ingest.source import Place, Record
+from revocation.decide import Said
+
+
+@dataclass(slots=True)
+class Lane:
+    """Everything here is a function of the partition's records below `next_offset`, so a replay makes it again."""
+
+    engine: Engine
+    #: Records below this offset had their effects before: they are read again to rebuild the state, nothing more.
+    effects_from: int
+    #: The engine has seen what lies below.
+    next_offset: int
+    #: The offset that the group has committed, as far as this process knows; None: none yet.
+    committed: int | None
+    #: Stream time: the largest `at` so far, epoch milliseconds.
+    now: int = 0
+    #: The newest record's timestamp so far, epoch milliseconds; None: none had any.
+    newest: int | None = None
+    #: What was decided before, so that the same is not decided again.
+    said: Said = field(default_factory=Said)
+
+    def cut(self, records: Sequence[Record]) -> list[tuple[bool, Sequence[Record]]]:
+        """Split records into (live?, records): what is read again, and what is to have effects; no part is empty."""
+        unseen = [r for r in records if r.offset >= self.next_offset]
+        replayed = sum(1 for r in unseen if r.offset < self.effects_from) if self.next_offset < self.effects_from else 0
+        return [(live, part) for live, part in ((False, unseen[:replayed]), (True, unseen[replayed:])) if part]
+
+    def advance(self, records: Sequence[Record], position: int) -> None:
+        """`records` were read, and the next stands at `position` or after it."""
+        self.next_offset = max(self.next_offset, position)
+        newest = max(record.timestamp for record in (records[0], records[-1]))
+        if newest >= 0:
+            self.newest = max(self.newest or 0, newest)
+
+    @property
+    def place(self) -> Place | None:
+        """What is to be committed; None while the lane only catches up with what was committed before."""
+        behind = self.committed is not None and self.next_offset <= self.committed
+        return None if behind else Place(self.next_offset, self.newest)

@@ -1,0 +1,88 @@
+"""Lanes: the partitions that are ours, each prepared before its records flow."""
+
+import logging
+from collections.abc import Collection, Mapping
+
+from kafka import TopicPartition
+from kafka.errors import KafkaError
+
+from detector.config import DetectorConfig
+from detector.engine import Engine
+from ingest.lane import Lane
+from ingest.source import Place, Source
+
+log = logging.getLogger(__name__)
+
+
+class Lanes:
+    """Prepares what was assigned, forgets what is gone.
+
+    An engine that stayed in memory over a rebalance goes on only if the group's committed offset is still the one that
+    this process committed: then nobody else owned the partition meanwhile. Else its state is read again.
+    """
+
+    def __init__(self, source: Source, config: DetectorConfig, horizon_ms: int) -> None:
+        self._source = source
+        self._config = config
+        self._horizon_ms = horizon_ms
+        self._lanes: dict[TopicPartition, Lane] = {}
+
+    def __getitem__(self, partition: TopicPartition) -> Lane:
+        return self._lanes[partition]
+
+    def __len__(self) -> int:
+        return len(self._lanes)
+
+    def configure(self, config: DetectorConfig) -> None:
+        """All engines judge by that configuration from the next record on."""
+        self._config = config
+        for lane in self._lanes.values():
+            lane.engine.configure(config)
+
+    def admit(self) -> None:
+        """Let the partitions flow that were assigned since the last call; one that Kafka says nothing of waits on."""
+        if not self._source.held:
+            return
+        self.forget(self._lanes.keys() - self._source.assignment())
+        for partition in sorted(self._source.held):
+            try:
+                self._source.start(partition, self._prepare(partition))
+            except KafkaError as error:
+                log.warning("partition waits", extra={"partition": partition, "error": type(error).__name__})
+
+    def forget(self, partitions: Collection[TopicPartition]) -> None:
+        """Drop their state, and hold those that are still ours: they are read again from what was committed."""
+        for partition in partitions:
+            self._lanes.pop(partition, None)
+        self._source.hold(partitions)
+
+    def waiting(self) -> dict[TopicPartition, Place]:
+        """What may be committed: the place of each flowing lane that has gone on since its last commit."""
+        flowing = self._lanes.keys() & (self._source.assignment() - self._source.held)
+        places = {partition: self._lanes[partition].place for partition in flowing}
+        return {partition: place for partition, place in places.items() if place is not None}
+
+    def committed(self, places: Mapping[TopicPartition, Place]) -> None:
+        """Kafka has taken these places."""
+        for partition, place in places.items():
+            self._lanes[partition].committed = place.offset
+
+    def _prepare(self, partition: TopicPartition) -> int:
+        """Make the lane; returns the offset to read from."""
+        place = self._source.committed(partition)
+        kept = self._lanes.get(partition)
+        if kept is not None and kept.committed == (None if place is None else place.offset):
+            return kept.next_offset
+        first = self._source.beginning(partition)
+        if place is None:
+            self._lanes[partition] = Lane(Engine(self._config), effects_from=0, next_offset=first, committed=None)
+            return first
+        since = None if place.time is None else self._source.since(partition, place.time - self._horizon_ms)
+        start = max(first, min(place.offset, first if since is None else since))
+        self._lanes[partition] = Lane(
+            Engine(self._config), effects_from=place.offset, next_offset=start, committed=place.offset
+        )
+        if first > place.offset:
+            log.error("records were deleted unread", extra={"partition": partition, "records": first - place.offset})
+        log.info("partition prepared", extra={"partition": partition, "replay": max(place.offset - start, 0)})
+        return start

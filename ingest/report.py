@@ -1,0 +1,57 @@
+"""What one turn of a loop did, counted; the roof turns it into metrics."""
+
+from collections.abc import Mapping
+
+import msgspec
+
+NONE: Mapping[str, int] = {}
+
+
+class StepReport(msgspec.Struct, frozen=True, kw_only=True):
+    """One turn of the worker. Counts are of this turn; what was only read again to rebuild state is in `replayed`."""
+
+    #: Records read, and the events they held.
+    records: int = 0
+    events: int = 0
+    #: Events that were read again after a restart, with effects off.
+    replayed: int = 0
+    #: Dead letters by reason.
+    rejects: Mapping[str, int] = NONE
+    #: Verdicts by level: watch, quarantine, revoke.
+    verdicts: Mapping[str, int] = NONE
+    #: Verdicts by reason; one verdict may have several.
+    reasons: Mapping[str, int] = NONE
+    #: Decisions handed to the registry, and alerts sent.
+    revocations: int = 0
+    alerts: int = 0
+    #: Families that were seen in another partition before: the topic is not keyed by subject.
+    families_in_two_partitions: int = 0
+    #: Partitions owned, and of those the ones still being prepared.
+    partitions: int = 0
+    preparing: int = 0
+    #: Offsets not read yet, and how long ago the newest event of this turn happened, ms; None: no event.
+    behind: int = 0
+    lag_ms: int | None = None
+    #: Why the turn had to wait, by reason: `registry_unavailable`, `transaction_failed`.
+    stalls: Mapping[str, int] = NONE
+    #: The turn was given up; its partitions are read again from the committed offsets.
+    lost: bool = False
+    #: How long each numbered step took, by its name, seconds.
+    seconds: Mapping[str, float] = {}
+
+
+class RouteReport(msgspec.Struct, frozen=True, kw_only=True):
+    """One turn of the route."""
+
+    #: Records read, and the events written.
+    records: int = 0
+    events: int = 0
+    rejects: Mapping[str, int] = NONE
+    #: Events by what they are keyed with: subject, recalled (the session's subject), session, address.
+    keyed: Mapping[str, int] = NONE
+    partitions: int = 0
+    behind: int = 0
+    lag_ms: int | None = None
+    stalls: Mapping[str, int] = NONE
+    lost: bool = False
+    seconds: Mapping[str, float] = {}

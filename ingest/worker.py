@@ -1,0 +1,242 @@
+"""Worker: from a Kafka record to a refusal.
+
+One turn of the loop has six numbered steps:
+
+1. **poll** records of the partitions that are ours.
+   A crash after it: nothing has happened; the records are read again.
+2. **decode and enrich**: columns, and rejects with their reasons.
+   A crash after it: the same; decoding has no effects.
+3. **process**: each partition's own engine judges its records.
+   A crash after it: the engine's memory is gone with the process; it is rebuilt by replay, see below.
+4. **decide** what is done about the verdicts.
+   A crash after it: the same records lead to the same decision with the same ids.
+5. **apply** the decision to the registry: first, because it stops the thief, and applying twice is applying once.
+   A crash after it: the thief is refused already; the same decision is made again, changes nothing, and is told then.
+   Alerts derive from the decision, never from what `apply` changed; and `apply` answers the same when it is repeated:
+   else a crash here would swallow what is yet to be told.
+6. **settle**: one Kafka transaction with alerts, revocation changes, dead letters and the consumed offsets.
+   A crash within it: the broker aborts it; no reader sees any of it, and the turn is done again.
+   A crash after it: all has happened, once; the next owner goes on behind it.
+   A turn without effects has nothing but offsets to settle; they wait for the next one's, at most `commit_ms`.
+
+Where a partition is taken over, state is rebuilt first: C is the group's committed offset, and its metadata says the
+time of the last record before C. Reading starts a horizon before that time, and up to C with effects off: the very same
+steps 2 to 4, whose outcome is dropped (law 1: any cut of the stream gives the same verdicts). From C on effects are on.
+An engine that is kept over a rebalance is good only if nobody else committed meanwhile.
+
+Stream time is the largest `at` of a partition's events. It moves with the stream alone, never with a clock: an empty
+poll is no tick, since a replay could not repeat it.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from detector.batch import RefreshBatch
+from ingest.alerts import alert_message, change_message
+from ingest.columns import Columns
+from ingest.crossings import Crossings
+from ingest.dead_letters import dead_letter
+from ingest.errors import TurnLost
+from ingest.exchange import Exchange
+from ingest.lanes import Lanes
+from ingest.reader import Reader
+from ingest.report import StepReport
+from ingest.sink import Message
+from ingest.turn import Part, Turn
+from revocation.decide import decide
+from revocation.policy import Rules
+from revocation.registry import Registry
+
+STEPS = ("poll", "decode", "process", "decide", "apply", "settle")
+"""The names of the numbered steps."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerTopics:
+    """Where the worker writes."""
+
+    alerts: str = "refresh.alerts"
+    revocations: str = "refresh.revocations"
+    dead_letters: str = "refresh.dead-letters"
+
+
+class Worker:
+    """Owns one engine a partition. `step` does one turn; nothing else changes anything. Not for several threads."""
+
+    def __init__(
+        self,
+        *,
+        exchange: Exchange,
+        reader: Reader,
+        columns: Columns,
+        registry: Registry,
+        rules: Callable[[], Rules],
+        clock: Callable[[], int],
+        topics: WorkerTopics | None = None,
+        horizon_ms: int = 86_400_000,
+        commit_ms: int = 1_000,
+        poll_ms: int = 100,
+        on_step: Callable[[int], None] = lambda _step: None,
+        on_report: Callable[[StepReport], None] = lambda _report: None,
+    ) -> None:
+        """Wire it.
+
+        Args:
+            exchange: the group member that reads telemetry, and the producer beside it.
+            reader: decodes the topics that `exchange` reads.
+            columns: events to columns, with the house's digest key and the GeoIP files.
+            registry: where decisions are applied.
+            rules: the policy, asked for at each turn; others than before take effect then, and no state is lost.
+            clock: epoch milliseconds; for expiries and the lag, never for a verdict.
+            topics: where to write.
+            horizon_ms: how much record time is read again to rebuild a partition's state.
+            commit_ms: the longest that the offsets of turns without effects wait to be committed.
+            poll_ms: how long a poll waits for a first record, i.e. how soon `run` sees that it shall end.
+            on_step: called after each numbered step of a turn that has records.
+            on_report: called at the end of each turn, and whenever one has to wait for Redis or Kafka.
+        """
+        self._exchange = exchange
+        self._reader = reader
+        self._columns = columns
+        self._registry = registry
+        self._ask_rules = rules
+        self._rules = rules()
+        self._clock = clock
+        self._topics = topics or WorkerTopics()
+        self._commit_ms = commit_ms
+        self._poll_ms = poll_ms
+        self._on_step = on_step
+        self._on_report = on_report
+        self._lanes = Lanes(exchange.source, self._rules.detector, horizon_ms)
+        self._crossings = Crossings()
+        self._committed_at = time.monotonic()
+        exchange.on_stall = self._stalled
+
+    def run(self, stop: threading.Event) -> None:
+        """Turn after turn until `stop` is set; then commit what is finished and disconnect.
+
+        Raises:
+            FencedInstanceIdError: another process bears the same instance name.
+        """
+        self._exchange.stop = stop
+        try:
+            while not stop.is_set():
+                self.step()
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """Commit what waits, as far as Kafka lets it happen at once, and disconnect."""
+        try:
+            self._exchange.stop.set()
+            if waiting := self._lanes.waiting():
+                self._exchange.settle((), waiting)
+        except TurnLost:
+            pass  # nothing had effects: the next owner reads these records again
+        finally:
+            self._exchange.close()
+
+    def step(self) -> StepReport:
+        """One turn: steps 1 to 6."""
+        self._reload()
+        turn = Turn(time.perf_counter)
+        try:
+            self._turn(turn)
+        except TurnLost:
+            turn.lost = True
+            self._lanes.forget({part.partition for part in turn.parts})
+        report = self._report(turn)
+        self._on_report(report)
+        return report
+
+    def _turn(self, turn: Turn) -> None:
+        self._lanes.admit()
+        turn.parts = list(self._poll())
+        if not turn.parts:
+            self._settle(turn)
+            return
+        self._done(turn, 1)
+        for part in turn.parts:
+            part.reading = self._reader.read(part.partition.topic, part.records)
+            part.batch = self._batch(part)
+            turn.crossed += self._crossings.count(part.batch.family, part.partition)
+        self._done(turn, 2)
+        for part in turn.parts:
+            part.lane.now = max(part.lane.now, int(part.batch.at.max(initial=0)))
+            part.verdicts = part.lane.engine.process(part.batch, part.lane.now)
+        self._done(turn, 3)
+        for part in turn.parts:
+            now = self._clock() if part.live else part.lane.now
+            part.decision = decide(part.verdicts, part.batch, self._rules, now, part.lane.said)
+        self._done(turn, 4)
+        if revocations := turn.revocations():
+            turn.changes = self._exchange.insist(lambda: self._registry.apply(revocations, self._clock()))
+        self._done(turn, 5)
+        self._settle(turn)
+        self._done(turn, 6)
+
+    def _poll(self) -> Iterator[Part]:
+        for partition, records in sorted(self._exchange.poll(self._poll_ms).items()):
+            lane = self._lanes[partition]
+            parts = [Part(partition, lane, part, live) for live, part in lane.cut(records)]
+            lane.advance(records, self._exchange.source.position(partition))
+            yield from parts
+
+    def _batch(self, part: Part) -> RefreshBatch:
+        events, origins = part.reading.events, part.reading.origins
+        partitions = [part.partition.partition] * len(events)
+        return self._columns.batch(events, partitions, [record.offset for record in origins])
+
+    def _settle(self, turn: Turn) -> None:
+        messages = list(self._messages(turn))
+        places = self._lanes.waiting()
+        due = time.monotonic() - self._committed_at >= self._commit_ms / 1000
+        if messages or (places and due):
+            self._exchange.settle(messages, places)
+            self._lanes.committed(places)
+            self._committed_at = time.monotonic()
+
+    def _messages(self, turn: Turn) -> Iterator[Message]:
+        for part in turn.live:
+            for alert in part.alerts:
+                yield alert_message(self._topics.alerts, alert, part)
+            for record, reject in part.reading.rejects:
+                yield dead_letter(self._topics.dead_letters, record, reject)
+        for change in turn.changes:
+            yield change_message(self._topics.revocations, change)
+
+    def _reload(self) -> None:
+        rules = self._ask_rules()
+        if rules is not self._rules:
+            self._rules = rules
+            self._lanes.configure(rules.detector)
+
+    def _done(self, turn: Turn, step: int) -> None:
+        turn.lap(STEPS[step - 1])
+        self._on_step(step)
+
+    def _stalled(self, reason: str) -> None:
+        self._on_report(StepReport(partitions=len(self._lanes), stalls={reason: 1}))
+
+    def _report(self, turn: Turn) -> StepReport:
+        levels, reasons = turn.verdicts()
+        newest = turn.newest()
+        return StepReport(
+            records=sum(len(part.records) for part in turn.live),
+            events=sum(len(part.batch) for part in turn.live),
+            replayed=sum(len(part.batch) for part in turn.parts if not part.live),
+            rejects=turn.rejects(),
+            verdicts=levels,
+            reasons=reasons,
+            revocations=len(turn.revocations()),
+            alerts=sum(len(part.alerts) for part in turn.live),
+            families_in_two_partitions=turn.crossed,
+            partitions=len(self._lanes),
+            preparing=len(self._exchange.source.held),
+            behind=self._exchange.source.behind(),
+            lag_ms=None if newest is None else self._clock() - newest,
+            lost=turn.lost,
+            seconds=turn.seconds,
+        )
