@@ -10,7 +10,7 @@ import msgspec
 from msgspec.structs import astuple
 
 from ingest.formats.event import EARLIEST, LATEST, LONGEST, LONGEST_AGENT, Moment, RefreshEvent, Reject
-from ingest.formats.wire import attempt, complaint, holds_token, may_hold_token
+from ingest.formats.wire import MAX_BYTES, UNREADABLE, attempt, complaint, holds_token, may_hold_token
 from ingest.instant import epoch_ms
 from revocation.issuers import Issuers
 
@@ -35,7 +35,10 @@ def decode(value: bytes, _issuers: Issuers) -> list[RefreshEvent]:
     Raises:
         Reject: the record cannot be used.
     """
-    event = attempt(_decode_event, value) or attempt(_spell, value)
+    try:
+        event = _decode_event(value) if len(value) <= MAX_BYTES else None
+    except UNREADABLE:
+        event = attempt(_spell, value)
     if event is None or (may_hold_token(value) and holds_token(astuple(event))):
         raise complaint(value, _spell, _LIMITS, _REQUIRED)
     if not (event.sub or event.sid or event.ip):

@@ -15,6 +15,9 @@ from ingest.formats.event import Reject
 MAX_BYTES: Final = 65_536
 """The longest record: four times all members of a native event at their longest."""
 
+UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What a decoder raises: no JSON or of another type, no UTF-8, nested too deeply."""
+
 T = TypeVar("T")
 
 _JWT = re.compile(r"eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*\.")  # a JSON object in base64url, then a second part
@@ -27,7 +30,7 @@ def attempt(decode: Callable[[bytes], T], value: bytes) -> T | None:
     """What `decode` makes of `value`, or None where it cannot."""
     try:
         return decode(value) if len(value) <= MAX_BYTES else None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except UNREADABLE:
         return None
 
 
@@ -89,7 +92,8 @@ def _members(value: bytes) -> dict[str, Any] | None:
 
 def _is_json(value: bytes) -> bool:
     """Whether it is one JSON object but for numbers that no number type holds, such as 1e400."""
-    return attempt(msgspec.json.Decoder(dict[str, msgspec.Raw]).decode, value) is not None
+    raw = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+    return attempt(bytes.decode, value) is not None and attempt(raw, value) is not None
 
 
 def _fault_place(decode: Callable[[bytes], object], value: bytes) -> str:
@@ -99,6 +103,6 @@ def _fault_place(decode: Callable[[bytes], object], value: bytes) -> str:
     except msgspec.ValidationError as error:
         found = _PLACE.search(str(error))
         return found[1] if found else ""
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except UNREADABLE:
         return ""
     return ""
