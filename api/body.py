@@ -44,20 +44,23 @@ class BodyReader:
             elif name == b"content-length" and (len(value) > LENGTH_DIGITS or int(value) > self._limit):
                 raise Refused(TOO_LARGE)
 
-    async def read(self, receive: Receive) -> bytes:
-        """The whole body.
+    def whole(self, message: Message) -> bytes | None:
+        """The body that came in one message, as nearly all do; None: go on with `join`.
+
+        Raises:
+            Refused: it is too long.
+            Disconnected: the client left.
+        """
+        part = self._part(message)
+        return None if message.get("more_body", False) else part
+
+    async def join(self, message: Message, receive: Receive) -> bytes:
+        """The body that comes in several messages, the first of which is `message`.
 
         Raises:
             Refused: it is too long, or too much is being read at once.
             Disconnected: the client left.
         """
-        message = await receive()
-        if message.get("more_body", False):
-            return await self._join(message, receive)
-        return self._part(message)
-
-    async def _join(self, message: Message, receive: Receive) -> bytes:
-        """The body that comes in several parts, the first of which is `message`."""
         parts = bytearray()
         held = 0
         try:

@@ -7,12 +7,11 @@ Whatever is constant in an answer is formatted once; the registry's part once pe
 import asyncio
 import re
 from collections.abc import Callable
-from http import HTTPStatus
 from typing import Any
 
 import msgspec
 
-from api.body import BodyReader, Disconnected, Message, Receive, Send
+from api.body import BodyReader, Disconnected, Receive, Send
 from api.metrics import Counts
 from api.problems import BAD_REQUEST, MEDIA_TYPE, METHOD_NOT_ALLOWED, NOT_READY, TOO_LARGE, Problem, Refused
 from api.schemas import BATCH_TOKENS, BatchQuestion
@@ -56,12 +55,14 @@ class CheckPath:
 
     async def check(self, scope: Scope, receive: Receive, send: Send) -> None:
         """`POST /v1/check`: one token."""
+        reader = self._single_body
         try:
-            body = await self._body(scope, receive, self._single_body)
-            claims = self._single.decode(body)
+            _admit(scope, reader)
+            message = await receive()
+            body = reader.whole(message) or await reader.join(message, receive)
             now = self._clock()
             registry = self._registry(now)
-            answer = self._replica.check(claims, now)
+            answer = self._replica.check(self._single.decode(body), now)
         except Refused as refused:
             await self._refuse(send, "/v1/check", refused.problem, refused.members)
         except msgspec.MsgspecError as error:
@@ -70,15 +71,20 @@ class CheckPath:
             return
         else:
             self._counts.checks[answer.decision] += 1
+            self._counts.single_checks += 1
             # Both are objects: the answer loses its closing brace, the registry becomes one more member.
-            await self._answer(send, "/v1/check", b"%b,%b}" % (self._encode(answer)[:-1], registry))
+            await _answer(send, b"%b,%b}" % (self._encode(answer)[:-1], registry))
 
     async def batch(self, scope: Scope, receive: Receive, send: Send) -> None:
         """`POST /v1/check/batch`: an array of tokens, or an object whose member `tokens` is one."""
+        reader = self._batch_body
         try:
-            tokens = self._tokens(await self._body(scope, receive, self._batch_body))
+            _admit(scope, reader)
+            message = await receive()
+            body = reader.whole(message) or await reader.join(message, receive)
             now = self._clock()
             registry = self._registry(now)
+            tokens = self._tokens(body)
         except Refused as refused:
             await self._refuse(send, "/v1/check/batch", refused.problem, refused.members)
         except msgspec.MsgspecError as error:
@@ -87,15 +93,8 @@ class CheckPath:
             return
         else:
             answers = self._encode(await self._answers(tokens, now))
-            await self._answer(send, "/v1/check/batch", b'{%b,"answers":%b}' % (registry, answers))
-
-    async def _body(self, scope: Scope, receive: Receive, reader: BodyReader) -> bytes:
-        if scope["method"] != "POST":
-            raise Refused(METHOD_NOT_ALLOWED)
-        if self._replica.cursor is None:
-            raise Refused(NOT_READY)
-        reader.admit(scope["headers"])
-        return await reader.read(receive)
+            self._counts.batch_checks += 1
+            await _answer(send, b'{%b,"answers":%b}' % (registry, answers))
 
     def _tokens(self, body: bytes) -> list[Claims]:
         if body.count(b"{") > OBJECTS:
@@ -125,11 +124,6 @@ class CheckPath:
             self._word = b'"registry":{"epoch":%b,"seq":%d,"age_ms":' % (self._encode(cursor.epoch), cursor.seq)
         return b"%b%d}" % (self._word, max(0, now - self._replica.fresh_at))
 
-    async def _answer(self, send: Send, route: str, body: bytes) -> None:
-        self._counts.request(route, 200)
-        await send(_start(HTTPStatus.OK, [_JSON, _NO_STORE, (b"content-length", b"%d" % len(body))]))
-        await send({"type": "http.response.body", "body": body})
-
     async def _refuse(self, send: Send, route: str, problem: Problem, members: dict[str, object]) -> None:
         self._counts.request(route, problem.status)
         self._counts.refusal(problem.slug)
@@ -138,12 +132,30 @@ class CheckPath:
         headers += [(b"content-type", MEDIA_TYPE.encode()), _NO_STORE, (b"content-length", b"%d" % len(body))]
         if problem is METHOD_NOT_ALLOWED:
             headers.append(_ALLOW_POST)
-        await send(_start(problem.status, headers))
+        await send({"type": "http.response.start", "status": problem.status.value, "headers": headers})
         await send({"type": "http.response.body", "body": body})
 
 
-def _start(status: HTTPStatus, headers: list[tuple[bytes, bytes]]) -> Message:
-    return {"type": "http.response.start", "status": status.value, "headers": headers}
+def _admit(scope: Scope, reader: BodyReader) -> None:
+    if scope["method"] != "POST":
+        raise Refused(METHOD_NOT_ALLOWED)
+    reader.admit(scope["headers"])
+
+
+async def _answer(send: Send, body: bytes) -> None:
+    length = len(body)
+    headers = _HEADERS[length] if length < FORMATTED else _headers(length)
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+def _headers(length: int) -> list[tuple[bytes, bytes]]:
+    return [_JSON, _NO_STORE, (b"content-length", b"%d" % length)]
+
+
+FORMATTED = 512
+"""The headers of bodies shorter than this are formatted once."""
+_HEADERS = [_headers(length) for length in range(FORMATTED)]
 
 
 def _where(error: msgspec.MsgspecError) -> dict[str, object]:

@@ -74,6 +74,9 @@ class Counts:
     def __init__(self) -> None:
         #: Tokens by decision; the keys never change.
         self.checks = {"allow": 0, "step_up": 0, "deny": 0}
+        #: Checks and batches answered with 200; what `requests` does not hold.
+        self.single_checks = 0
+        self.batch_checks = 0
         #: Answers by (route, status); routes are ours or `other`, so it stays small.
         self.requests: dict[tuple[str, int], int] = {}
         #: Problems by slug.
@@ -114,12 +117,14 @@ class ApiCollector(Collector):
     def _samples(self) -> dict[str, dict[tuple[str, ...], float]]:
         """Metric -> label values -> value. Copies are taken, as the event loop counts on meanwhile."""
         counts, replica = self._counts, self._replica
+        requests = counts.requests.copy()
+        requests |= {("/v1/check", 200): counts.single_checks, ("/v1/check/batch", 200): counts.batch_checks}
         cursor = replica.cursor
         heard = replica.fresh_at
         return {
             "tokenward_check_total": {(decision,): count for decision, count in counts.checks.copy().items()},
             "tokenward_http_requests_total": {
-                (route, str(status)): count for (route, status), count in counts.requests.copy().items()
+                (route, str(status)): count for (route, status), count in requests.items()
             },
             "tokenward_http_refused_total": {(slug,): count for slug, count in counts.refusals.copy().items()},
             "tokenward_replica_ready": {(): float(self._follower.ready)},

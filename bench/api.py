@@ -1,0 +1,137 @@
+"""`api`: checks a second over HTTP, against a bare application on the same server in the same run.
+
+Both servers run at once and take the load in turn, so that whatever else the machine does hits both.
+"""
+
+import argparse
+import contextlib
+import json
+import socket
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from http.client import HTTPConnection
+
+from bench.load import generator, load
+from bench.report import Figures, compared
+from bench.served import ISSUER
+
+MOST_ENTRIES = 1_000_000
+QUESTIONS = 500
+KNOWN_BAD = 25
+"""One in so many questions is about a session that is refused."""
+BATCH = 10_000
+START_SECONDS = 60
+STOP_SECONDS = 15
+
+
+def run(args: Sequence[str]) -> Figures:
+    """Measure; see `--help`."""
+    options = _options(args)
+    with (
+        _served("subject", options.server, options.entries) as subject,
+        _served("bare", options.server, 0) as bare,
+    ):
+        questions = list(_questions(options.entries))
+        for port in (bare, subject):
+            load(port, "/v1/check", questions, 1)
+        references, values = [], []
+        for _ in range(options.rounds):
+            references.append(load(bare, "/v1/check", questions, options.seconds))
+            values.append(load(subject, "/v1/check", questions, options.seconds))
+        batch = [_batch(subject, options.entries) for _ in range(options.rounds)]
+    return compared(
+        "api",
+        "checks/s",
+        [one.per_second for one in values],
+        [one.per_second for one in references],
+        f"bare ASGI application on {options.server}",
+        server=options.server,
+        entries=options.entries,
+        generator=generator(),
+        p99_ms=_median(one.p99_ms for one in values),
+        reference_p99_ms=_median(one.p99_ms for one in references),
+        batch_tokens_per_second=round(statistics.median(batch)),
+    )
+
+
+def _options(args: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m bench api", description=__doc__)
+    parser.add_argument("--server", choices=("uvicorn", "granian"), default="uvicorn")
+    parser.add_argument("--entries", type=int, default=100_000, help="of the replica (default 100000)")
+    parser.add_argument("--rounds", type=int, default=5, help="of both in turn (default 5)")
+    parser.add_argument("--seconds", type=float, default=3, help="of each round (default 3)")
+    options = parser.parse_args(args)
+    if not 0 < options.entries <= MOST_ENTRIES or not 0 < options.rounds <= 50 or not 1 <= options.seconds <= 30:
+        parser.error(f"entries up to {MOST_ENTRIES}, rounds up to 50, seconds from 1 to 30")
+    return options
+
+
+def _questions(entries: int) -> Iterator[bytes]:
+    """Bodies as a gateway sends them: the identities of a token, most of them of honest sessions."""
+    for number in range(QUESTIONS):
+        # Every third entry is about a family, see `bench.served.SCOPES`.
+        sid = f"v{number * 3 % entries // 3 * 3}" if number % KNOWN_BAD == 0 else f"c8a3f0de-{number:04}"
+        claims = {
+            "iss": ISSUER,
+            "sub": f"99beb27c-{number:04}",
+            "sid": sid,
+            "jti": f"1b6f02aa-{number:04}",
+            "iat": 1_795_427_100 + number,
+            "client_id": "spa",
+        }
+        yield json.dumps(claims).encode()
+
+
+def _batch(port: int, entries: int) -> float:
+    """Tokens a second of one batch as large as can be."""
+    questions = [json.loads(question) for question in _questions(entries)]
+    body = json.dumps({"tokens": (questions * (BATCH // QUESTIONS))[:BATCH]})
+    connection = HTTPConnection("127.0.0.1", port, timeout=30)
+    with contextlib.closing(connection):
+        begin = time.perf_counter()
+        connection.request("POST", "/v1/check/batch", body, {"Content-Type": "application/json"})
+        answered = connection.getresponse()
+        answered.read()
+        took = time.perf_counter() - begin
+    if answered.status != 200:
+        raise RuntimeError(f"A batch was answered with {answered.status}.")
+    return BATCH / took
+
+
+@contextlib.contextmanager
+def _served(which: str, server: str, entries: int) -> Iterator[int]:
+    """The port of a server process of its own."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    command = [sys.executable, "-m", "bench.served", which, server, str(port), str(entries)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE) as process:
+        try:
+            _await(process, port, needs_entries=which == "subject")
+            yield port
+        finally:
+            process.terminate()
+            try:
+                process.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+
+def _await(process: subprocess.Popen[bytes], port: int, *, needs_entries: bool) -> None:
+    """Wait until the server answers, ours with 200: it holds its entries."""
+    deadline = time.monotonic() + START_SECONDS
+    while process.poll() is None and time.monotonic() < deadline:
+        with contextlib.suppress(OSError), contextlib.closing(HTTPConnection("127.0.0.1", port, timeout=2)) as probe:
+            probe.request("GET", "/readyz")
+            if probe.getresponse().status == 200 or not needs_entries:
+                return
+        time.sleep(0.05)
+    raise RuntimeError("The server of the bench did not start.")
+
+
+def _median(values: Iterator[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return round(statistics.median(known), 2) if known else None

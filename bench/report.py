@@ -1,0 +1,45 @@
+"""The shape that benches report in, and how it is shown."""
+
+import json
+import statistics
+from collections.abc import Mapping, Sequence
+
+from rich.console import Console
+from rich.table import Table
+
+Figures = Mapping[str, object]
+"""`name` and the bench's figures. Those with a reference have what `compared` returns; a bench may add more."""
+
+
+def compared(
+    name: str, unit: str, values: Sequence[float], references: Sequence[float], reference_name: str, **more: object
+) -> Figures:
+    """The figures of a bench with a reference: the medians of rounds that alternated, and their ratio."""
+    value, reference = statistics.median(values), statistics.median(references)
+    return {
+        "name": name,
+        "value": round(value),
+        "unit": unit,
+        "reference": round(reference),
+        "reference_name": reference_name,
+        "ratio": round(value / reference, 3),
+    } | more
+
+
+def as_json(figures: Figures) -> str:
+    """One line."""
+    return json.dumps(figures)
+
+
+def show(all_figures: Sequence[Figures]) -> None:
+    """Print a table: the common members in columns, the others as they are."""
+    columns = ("name", "value", "unit", "reference", "reference_name", "ratio")
+    table = Table(*columns, "more")
+    for figures in all_figures:
+        more = [f"{name} {_text(value)}" for name, value in figures.items() if name not in columns]
+        table.add_row(*(_text(figures.get(column, "")) for column in columns), "\n".join(more))
+    Console().print(table)
+
+
+def _text(value: object) -> str:
+    return f"{value:,}" if isinstance(value, int) else str(value)
