@@ -95,7 +95,7 @@ def test_every_test_says_its_claim() -> None:
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test_"):
                 claim = (ast.get_docstring(node) or "").strip()
-                if not re.match(r"[\"'`A-Z0-9].*[.!?]$", claim, re.DOTALL):
+                if not re.search(r"\w.*[.!?]$", claim, re.DOTALL):
                     mute.append(f"{path.relative_to(ROOT)}::{node.name}")
 
     assert [] == mute
