@@ -1,0 +1,96 @@
+"""The services: route, worker and api. SIGTERM and SIGINT let them finish what they do, and end."""
+
+import logging
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Annotated
+
+import typer
+from kafka.errors import FencedInstanceIdError, KafkaError
+
+from api.server import Address, run
+from ingest.route import Route
+from ingest.worker import Worker
+from tokenward import logs
+from tokenward.cli.common import ConfigOption
+from tokenward.faults import Failure
+from tokenward.metrics import ROUTE, WORKER, Publisher, served
+from tokenward.settings import Settings, read_settings
+from tokenward.wiring import api_of, policy_of, registry_of, route_of, worker_of
+
+log = logging.getLogger(__name__)
+
+JsonLogs = Annotated[bool, typer.Option("--json", help="Log JSON, one object a line.")]
+
+
+def route(*, config: ConfigOption = None, json: JsonLogs = False) -> None:
+    """Re-key the providers' topics by subject into refresh.telemetry."""
+    logs.set_up(json=json)
+    settings = read_settings(config)
+    publisher = Publisher(ROUTE)
+    with served(publisher.registry, settings.metrics.host, settings.metrics.route_port), _kafka(settings):
+        _run(route_of(settings, on_report=publisher))
+
+
+def worker(*, config: ConfigOption = None, json: JsonLogs = False) -> None:
+    """Judge telemetry, decide, and write who is refused to the registry."""
+    logs.set_up(json=json)
+    settings = read_settings(config)
+    registry, policy = registry_of(settings), policy_of(settings)
+    publisher = Publisher(WORKER, {"tokenward_worker_policy_refused": lambda: float(policy.fault is not None)})
+    with served(publisher.registry, settings.metrics.host, settings.metrics.worker_port), _kafka(settings):
+        _run(worker_of(settings, registry=registry, policy=policy, on_report=publisher))
+
+
+def api(*, config: ConfigOption = None, json: JsonLogs = False) -> None:
+    """Answer gateways over HTTP."""
+    logs.set_up(json=json)
+    settings = read_settings(config)
+    app, _, _ = api_of(settings, registry_of(settings))
+    try:
+        run(app, settings.api.host, settings.api.port, on_listening=_listening)
+    except OSError as error:
+        where = f"{settings.api.host}:{settings.api.port}"
+        raise Failure(f"The API cannot listen at {where}: {error.strerror}; see api in the settings.") from error
+
+
+def _run(service: Route | Worker) -> None:
+    """Turn after turn until a signal comes."""
+    stop = threading.Event()
+    with _signalled(stop):
+        log.info("started", extra={"service": type(service).__name__.lower()})
+        service.run(stop)
+    log.info("ended")
+
+
+@contextmanager
+def _signalled(stop: threading.Event) -> Iterator[None]:
+    def end(number: int, _: FrameType | None) -> None:
+        log.info("ending", extra={"signal": signal.Signals(number).name})
+        stop.set()
+
+    before = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, previous in before.items():
+            signal.signal(number, previous)
+
+
+@contextmanager
+def _kafka(settings: Settings) -> Iterator[None]:
+    """What Kafka's client raises, as a sentence."""
+    address = settings.kafka.bootstrap_servers
+    try:
+        yield
+    except FencedInstanceIdError as error:
+        raise Failure("Another process bears the same instance name: give each its own in the settings.") from error
+    except KafkaError as error:
+        raise Failure(f"Kafka at {address} cannot be used: {type(error).__name__}.") from error
+
+
+def _listening(address: Address) -> None:
+    log.info("listening", extra={"url": address.url})

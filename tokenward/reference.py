@@ -1,0 +1,147 @@
+"""The reference pages that are made of the code: `docs/settings.md` and `docs/metrics.md`."""
+
+import types
+import typing
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+from pydantic import BaseModel, SecretStr
+from pydantic.fields import FieldInfo
+
+from api.metrics import METRICS as API_METRICS
+from tokenward.metrics import ROUTE, WORKER
+from tokenward.sections import IssuerSettings, Sections
+from tokenward.settings import PREFIX
+
+MADE = "*Made from the code by `tokenward settings --docs docs`; a test fails when it is older than the code.*"
+INTRODUCTION = """\
+They stand in `tokenward.toml`; another file is named by `--config` or `TOKENWARD_CONFIG`. The setting
+`worker.batch_size` is `batch_size` of the table `[worker]` there, and `TOKENWARD_WORKER__BATCH_SIZE` in the
+environment, which wins; tables and lists are JSON in the environment. A variable that ends in `_FILE` names a file that
+holds the value, for secrets: `TOKENWARD_DIGEST_KEY_FILE`, `TOKENWARD_REDIS__URL_FILE`."""
+ISSUERS = """\
+One table for each issuer, named by exactly the `iss` of its access tokens. Telemetry is mapped to it by `format` and
+`tenant`; `visible` says what a gateway can match, and so what a decision about a session becomes."""
+PER_ISSUER = 'issuers."https://idp/realms/acme"'
+
+
+class Row(NamedTuple):
+    """One setting: its full name, the shape of its value, its default and its meaning."""
+
+    name: str
+    shape: str
+    default: str
+    meaning: str
+
+    @property
+    def variable(self) -> str:
+        """Its name in the environment."""
+        return PREFIX + self.name.upper().replace(".", "__")
+
+
+def rows(model: type[BaseModel] = Sections, prefix: str = "") -> Iterator[Row]:
+    """Every setting of the model, its sections' too, in order; those of an issuer come by `issuer_rows`."""
+    for name, field in model.model_fields.items():
+        section = field.annotation
+        if isinstance(section, type) and issubclass(section, BaseModel):
+            yield from rows(section, f"{prefix}{name}.")
+        else:
+            yield Row(f"{prefix}{name}", _shape(field.annotation), _default(field), field.description or "")
+
+
+def issuer_rows() -> Iterator[Row]:
+    """The settings of one issuer."""
+    return rows(IssuerSettings, f"{PER_ISSUER}.")
+
+
+def settings_page() -> str:
+    """`docs/settings.md`."""
+    parts = [
+        "# Settings",
+        MADE,
+        INTRODUCTION,
+        _table(("name", "value", "default", "meaning"), [_cells(row) for row in rows()]),
+        "## Issuers",
+        ISSUERS,
+        f'```toml\n[{PER_ISSUER}]\nformat = "keycloak"\ntenant = "acme"\naccess_token_ttl = 300\n```',
+        _table(("name", "value", "default", "meaning"), [_cells(row) for row in issuer_rows()]),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def metrics_page() -> str:
+    """`docs/metrics.md`."""
+    parts = ["# Metrics", MADE, "Prometheus' conventions; all names begin with `tokenward_`."]
+    services = (
+        ("`tokenward api`", "Served at `/metrics` of the API.", API_METRICS),
+        ("`tokenward worker`", "Served at `/metrics` of `metrics.worker_port`.", WORKER),
+        ("`tokenward route`", "Served at `/metrics` of `metrics.route_port`.", ROUTE),
+    )
+    for service, where, metrics in services:
+        cells = [(f"`{m.name}`", m.kind, ", ".join(m.labels) or "-", m.meaning) for m in metrics]
+        parts += [f"## {service}", where, _table(("name", "kind", "labels", "meaning"), cells)]
+    return "\n\n".join(parts) + "\n"
+
+
+PAGES = {"settings.md": settings_page, "metrics.md": metrics_page}
+"""File name -> what it must hold."""
+
+
+def write_pages(folder: Path) -> list[Path]:
+    """Write all pages; returns where."""
+    written = []
+    for name, page in PAGES.items():
+        path = folder / name
+        path.write_text(page())
+        written.append(path)
+    return written
+
+
+def _cells(row: Row) -> tuple[str, str, str, str]:
+    return f"`{row.name}`", row.shape, row.default, row.meaning
+
+
+def _table(titles: tuple[str, ...], cells: Sequence[tuple[str, ...]]) -> str:
+    lines = [titles, tuple("---" for _ in titles), *cells]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+
+
+WORDS: dict[Any, str] = {
+    str: "text",
+    int: "whole number",
+    float: "number",
+    bool: "true or false",
+    Path: "path",
+    SecretStr: "secret text",
+    Any: "anything",
+}
+
+
+def _shape(annotation: Any) -> str:
+    """What kind of value it is, for people."""
+    origin, inner = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin in {typing.Union, types.UnionType}:
+        return " or ".join(_shape(part) for part in inner if part is not type(None))
+    if origin is Literal:
+        return ", ".join(f"`{value}`" for value in inner)
+    if origin is dict:
+        return "table"
+    if origin is tuple:
+        return f"list of {_shape(inner[0])}"
+    if origin is typing.Annotated:
+        return _shape(inner[0])
+    return WORDS[annotation]
+
+
+def _default(field: FieldInfo) -> str:
+    value = field.default
+    if isinstance(value, SecretStr):
+        value = value.get_secret_value()
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return f"`{str(value).lower()}`"
+    if isinstance(value, tuple):
+        return f"`{list(value)}`".replace("'", '"')
+    return "empty" if value == {} else f"`{value}`"

@@ -1,0 +1,117 @@
+"""Replay: decode, enrich, judge and decide over files, exactly as the worker does; no Kafka, no Redis, no clock.
+
+Stream time is the largest `at` so far. How the lines are cut into batches does not matter: neither to the engine (its
+first law) nor to the decisions, which are told once each.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any
+
+from detector.engine import Engine
+from detector.verdict import Level
+from ingest.columns import Columns
+from ingest.formats import Format, RefreshEvent, Reject
+from ingest.instant import rfc3339
+from revocation.decide import Alert, Said, decide
+from revocation.issuers import Issuers
+from revocation.policy import Rules
+from tokenward.lines import Line
+
+BATCH = 16_384
+"""Lines of one batch; more are no faster."""
+MOST_NAMED = 1000
+"""Rejected lines that are remembered by number, to be shown with --verbose."""
+WORDS = {Level.WATCH: "watched", Level.QUARANTINE: "quarantined", Level.REVOKE: "revoked"}
+"""What the summary calls the decisions of each level."""
+
+
+@dataclass(slots=True)
+class Tally:
+    """What a replay has seen so far."""
+
+    events: int = 0
+    rejected: Counter[str] = field(default_factory=Counter)
+    decided: Counter[Level] = field(default_factory=Counter)
+    #: The first rejected lines: file, number, reason. Never their content.
+    refused: list[tuple[str, int, str]] = field(default_factory=list)
+
+    def summary(self, seconds: float) -> dict[str, Any]:
+        """The last line of the output; `seconds` is how long it took."""
+        return {
+            "type": "summary",
+            "events": self.events,
+            "rejected": dict(sorted(self.rejected.items())),
+            **{word: self.decided[level] for level, word in WORDS.items()},
+            "seconds": round(seconds, 3),
+            "events_per_second": round(self.events / seconds) if seconds > 0 else 0,
+        }
+
+
+class Replay:
+    """One replay. `batch_size` is for tests: it changes nothing but the speed."""
+
+    def __init__(
+        self, decode: Format, issuers: Issuers, columns: Columns, rules: Rules, *, batch_size: int = BATCH
+    ) -> None:
+        self.tally = Tally()
+        self._decode = decode
+        self._issuers = issuers
+        self._columns = columns
+        self._rules = rules
+        self._batch_size = batch_size
+        self._engine = Engine(rules.detector)
+        self._said = Said()
+        self._now = 0
+
+    def decisions(self, lines: Iterable[Line]) -> Iterator[dict[str, Any]]:
+        """Each decision as an object of the documented output, in the order of the stream."""
+        for part in _batched(lines, self._batch_size):
+            events = self._events(part)
+            batch = self._columns.batch(events)
+            self._now = max(self._now, int(batch.at.max(initial=0)))
+            verdicts = self._engine.process(batch, self._now)
+            decision = decide(verdicts, batch, self._rules, self._now, self._said)
+            for alert in decision.alerts:
+                self.tally.decided[alert.level] += 1
+                yield shown(alert, events[alert.row])
+
+    def _events(self, lines: Sequence[Line]) -> list[RefreshEvent]:
+        events: list[RefreshEvent] = []
+        for line in lines:
+            try:
+                events += self._decode(line.value, self._issuers)
+            except Reject as reject:
+                self.tally.rejected[reject.reason] += 1
+                if len(self.tally.refused) < MOST_NAMED:
+                    self.tally.refused.append((line.file, line.number, reject.reason))
+        self.tally.events += len(events)
+        return events
+
+
+def shown(alert: Alert, event: RefreshEvent) -> dict[str, Any]:
+    """A decision with the names that stand in its event; members that do not apply are absent."""
+    members = {
+        "type": "decision",
+        "at": rfc3339(alert.at),
+        "level": alert.level.slug,
+        "scope": alert.subject.scope.value,
+        "iss": event.iss,
+        "sub": event.sub,
+        "sid": event.sid,
+        "client_id": event.client_id,
+        "ip": event.ip,
+        "reasons": list(alert.reasons),
+        "score": alert.score,
+        "measurements": {name: round(value, 3) for name, value in alert.measurements.items() if value},
+        "events": [event.id] if event.id else [],
+    }
+    return {name: value for name, value in members.items() if value is not None and value not in ([], {})}
+
+
+def _batched(lines: Iterable[Line], size: int) -> Iterator[list[Line]]:
+    rest = iter(lines)
+    while part := list(islice(rest, size)):
+        yield part

@@ -1,0 +1,220 @@
+"""The settings, section by section, each with default, unit and meaning: `docs/settings.md` is made of this."""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+
+LEAST_KEY_BYTES = 16
+"""A shorter key could be guessed; then the digests would tell who is meant."""
+
+MOST_KEY_BYTES = 64
+"""What BLAKE2b takes."""
+
+Port = Annotated[int, Field(ge=1, le=65_535)]
+PortOrNone = Annotated[int, Field(ge=0, le=65_535)]
+
+
+class Section(BaseModel):
+    """What all sections share: frozen, and a name that nobody knows is a fault."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class KafkaSettings(Section):
+    """How Kafka is reached."""
+
+    bootstrap_servers: str = Field(default="127.0.0.1:9092", description="Brokers, `host:port`, separated by commas.")
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
+        default="PLAINTEXT", description="How connections are protected."
+    )
+    ssl_cafile: Path | None = Field(
+        default=None, description="Certificates that the brokers' are checked against, PEM."
+    )
+    ssl_certfile: Path | None = Field(default=None, description="Our own certificate, PEM, where brokers ask for one.")
+    ssl_keyfile: Path | None = Field(default=None, description="The key of our own certificate, PEM.")
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "GSSAPI", "OAUTHBEARER"] | None = Field(
+        default=None, description="How we log in at the brokers."
+    )
+    sasl_plain_username: str | None = Field(default=None, description="The name that we log in with (PLAIN and SCRAM).")
+    sasl_plain_password: SecretStr | None = Field(default=None, description="Its password.")
+    client: dict[str, Any] = Field(
+        default={},
+        description="Further options of every kafka-python client, by their names there, e.g. `api_version`.",
+    )
+    consumer: dict[str, Any] = Field(
+        default={}, description="Further options of the consumers, e.g. `fetch_max_bytes`."
+    )
+    producer: dict[str, Any] = Field(
+        default={}, description="Further options of the producers, e.g. `compression_type`."
+    )
+
+    def options(self) -> dict[str, Any]:
+        """What every kafka-python client is made with."""
+        named = self.model_dump(exclude={"client", "consumer", "producer"}, exclude_none=True)
+        password = self.sasl_plain_password
+        if password is not None:
+            named["sasl_plain_password"] = password.get_secret_value()
+        plain = {name: str(value) if isinstance(value, Path) else value for name, value in named.items()}
+        further = dict(self.client)
+        if "api_version" in further:
+            further["api_version"] = tuple(further["api_version"])  # a file's list; kafka-python wants a tuple
+        return plain | further
+
+
+class RedisSettings(Section):
+    """How the registry's Redis is reached."""
+
+    url: SecretStr = Field(
+        default=SecretStr("redis://127.0.0.1:6379/0"),
+        description="`redis://`, `rediss://` (TLS) or `unix://` address; a secret where a password stands in it.",
+    )
+    password: SecretStr | None = Field(
+        default=None, description="The password, where it does not stand in the address."
+    )
+    prefix: str = Field(default="tokenward", min_length=1, description="First part of every key's name.")
+    timeout_s: float = Field(default=5.0, gt=0, le=60, description="Longest wait for an answer, seconds.")
+
+
+class TopicsSettings(Section):
+    """What the topics are called."""
+
+    telemetry: str = Field(default="refresh.telemetry", description="Native telemetry, keyed by subject.")
+    alerts: str = Field(default="refresh.alerts", description="Alerts, CloudEvents in JSON.")
+    revocations: str = Field(default="refresh.revocations", description="The registry's changes; must be compacted.")
+    dead_letters: str = Field(default="refresh.dead-letters", description="Records that could not be used.")
+
+
+class RouteSettings(Section):
+    """`tokenward route`: the providers' topics, re-keyed by subject."""
+
+    sources: dict[str, str] = Field(
+        default={},
+        description="Provider's topic -> its format. A record's header `format` goes first.",
+        examples=["keycloak"],
+    )
+    group_id: str = Field(
+        default="tokenward-route", min_length=1, description="Kafka consumer group of all `route` processes."
+    )
+    instance: str = Field(
+        default="1", min_length=1, description="Name of this process, of its own among all `route` processes."
+    )
+    batch_size: int = Field(default=4096, ge=1, le=65_536, description="Most records of one transaction.")
+    pseudonymise: bool = Field(
+        default=True, description="Whether subject, session and access token ids leave `route` as keyed digests only."
+    )
+
+
+class WorkerSettings(Section):
+    """`tokenward worker`: from telemetry to decisions."""
+
+    group_id: str = Field(default="tokenward-worker", min_length=1, description="Kafka consumer group of all workers.")
+    instance: str = Field(default="1", min_length=1, description="Name of this process, of its own among all workers.")
+    sources: dict[str, str] = Field(
+        default={},
+        description="Topic -> its format, where the worker is to read others than `topics.telemetry`; they must be "
+        "keyed by subject, or have one partition.",
+    )
+    batch_size: int = Field(default=16_384, ge=1, le=65_536, description="Most records of one turn.")
+    poll_ms: int = Field(
+        default=100, ge=1, le=10_000, description="Longest wait for the first record of a turn, milliseconds."
+    )
+    commit_ms: int = Field(
+        default=1_000, ge=0, le=60_000, description="Longest that offsets of turns without effects wait, milliseconds."
+    )
+    horizon_s: int = Field(
+        default=86_400,
+        ge=0,
+        le=30 * 86_400,
+        description="Record time that is read again after a restart, to rebuild what is remembered, seconds.",
+    )
+    too_old_s: int = Field(
+        default=7 * 86_400, ge=60, description="Events that are older than their record by more are rejected, seconds."
+    )
+    ahead_s: int = Field(default=300, ge=0, description="Events later than their record by more are rejected, seconds.")
+    families: int = Field(default=1_000_000, ge=1_000, description="Most families remembered of one partition.")
+    subjects: int = Field(default=1_000_000, ge=1_000, description="Most subjects remembered of one partition.")
+
+
+class ApiSettings(Section):
+    """`tokenward api`: what gateways ask."""
+
+    host: str = Field(default="127.0.0.1", description="Address to listen on.")
+    port: Port = Field(default=8080, description="Port to listen on.")
+
+
+class GeoipSettings(Section):
+    """Where addresses are: MMDB files of any vendor. Without a city file, travel is not evaluable."""
+
+    city: Path | None = Field(default=None, description="Address -> position and country.")
+    asn: Path | None = Field(default=None, description="Address -> number of the autonomous system.")
+
+
+class PolicySettings(Section):
+    """What is done about a verdict."""
+
+    path: Path | None = Field(
+        default=None, description="The policy file; without one the defaults of `docs/policy.md` hold."
+    )
+
+
+class MetricsSettings(Section):
+    """Prometheus metrics of `route` and `worker` (`api` serves its own at `/metrics`)."""
+
+    host: str = Field(default="127.0.0.1", description="Address to listen on.")
+    route_port: PortOrNone = Field(default=9101, description="Port of `route`; 0: none.")
+    worker_port: PortOrNone = Field(default=9102, description="Port of `worker`; 0: none.")
+
+
+class IssuerSettings(Section):
+    """One issuer, `[issuers."https://idp/realms/acme"]`: exactly the `iss` of its access tokens."""
+
+    format: str = Field(default="native", description="The format of its telemetry.")
+    tenant: str | None = Field(
+        default=None,
+        description="What telemetry calls it: Keycloak `realmId`, Auth0 `tenant_name`, Okta org, Entra `tenantId`.",
+    )
+    jwks_uri: str | None = Field(default=None, description="Where its signing keys are.")
+    access_token_ttl: int = Field(
+        default=3600, ge=1, le=30 * 86_400, description="Longest life of an access token, seconds."
+    )
+    visible: tuple[Literal["sid", "sub", "jti"], ...] = Field(
+        default=("sid", "sub", "jti"), min_length=1, description="Which identities its access tokens carry."
+    )
+
+
+class Sections(Section):
+    """Everything at the top of the file."""
+
+    digest_key: SecretStr | None = Field(
+        default=None,
+        description=f"Key of the digests that identities are stored as, {LEAST_KEY_BYTES} to {MOST_KEY_BYTES} bytes; "
+        "the same for all services and gateways. Services do not start without it.",
+    )
+    kafka: KafkaSettings = KafkaSettings()
+    redis: RedisSettings = RedisSettings()
+    topics: TopicsSettings = TopicsSettings()
+    route: RouteSettings = RouteSettings()
+    worker: WorkerSettings = WorkerSettings()
+    api: ApiSettings = ApiSettings()
+    geoip: GeoipSettings = GeoipSettings()
+    policy: PolicySettings = PolicySettings()
+    metrics: MetricsSettings = MetricsSettings()
+    issuers: dict[str, IssuerSettings] = Field(
+        default={}, description="The issuers, by the `iss` of their access tokens."
+    )
+
+    @field_validator("digest_key")
+    @classmethod
+    def _long_enough(cls, key: SecretStr | None) -> SecretStr | None:
+        size = len(key.get_secret_value().encode()) if key is not None else LEAST_KEY_BYTES
+        if not LEAST_KEY_BYTES <= size <= MOST_KEY_BYTES:
+            raise ValueError(f"must have {LEAST_KEY_BYTES} to {MOST_KEY_BYTES} bytes, and has {size}")
+        return key
+
+    @model_validator(mode="after")
+    def _distinct_tenants(self) -> "Sections":
+        named = [(issuer.format, issuer.tenant) for issuer in self.issuers.values() if issuer.tenant is not None]
+        if twice := sorted({f"{form} {tenant}" for form, tenant in named if named.count((form, tenant)) > 1}):
+            raise ValueError(f"two issuers are mapped to one tenant ({', '.join(twice)}); give each its own")
+        return self

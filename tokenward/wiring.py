@@ -1,0 +1,178 @@
+"""Wiring: the only builder. Settings become clients, registries and services; the real clock enters here."""
+
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from api.app import Api, create_app
+from ingest.columns import Columns
+from ingest.enrich import Places
+from ingest.exchange import Exchange
+from ingest.formats import FORMATS
+from ingest.pseudonyms import Pseudonyms
+from ingest.reader import Reader
+from ingest.report import RouteReport, StepReport
+from ingest.route import Route, RouteTopics
+from ingest.sink import Sink
+from ingest.source import Source
+from ingest.worker import Worker, WorkerTopics
+from revocation.follower import Follower
+from revocation.issuers import Issuer, Issuers
+from revocation.redis import RedisRegistry, connect
+from revocation.replica import Replica
+from tokenward import __version__
+from tokenward.faults import Failure
+from tokenward.policies import PolicyFile
+from tokenward.settings import Settings
+
+MILLISECOND_NS = 1_000_000
+
+
+def clock() -> int:
+    """Now, epoch milliseconds."""
+    return time.time_ns() // MILLISECOND_NS
+
+
+def issuers_of(settings: Settings, *, fallback: bool = False) -> Issuers:
+    """The configured issuers; with `fallback` an unmapped tenant becomes an issuer of its own (files only)."""
+    configured = {iss: Issuer(iss=iss, **section.model_dump()) for iss, section in settings.issuers.items()}
+    for issuer in configured.values():
+        _format(issuer.format, f'issuers."{issuer.iss}".format')
+    return Issuers(configured, fallback=fallback)
+
+
+def places_of(city: Path | None, asn: Path | None) -> Places:
+    """Where addresses are, from MMDB files.
+
+    Raises:
+        Failure: a file cannot be used.
+    """
+    try:
+        return Places(city, asn)
+    except ValueError as error:
+        raise Failure(str(error)) from error
+
+
+def columns_of(settings: Settings) -> Columns:
+    """Events to columns, under the house's key, with the configured GeoIP files."""
+    return Columns(settings.key, places_of(settings.geoip.city, settings.geoip.asn))
+
+
+def policy_of(settings: Settings) -> PolicyFile:
+    """The policy, read again whenever its file changes."""
+    capacities = {"families": settings.worker.families, "subjects": settings.worker.subjects}
+    return PolicyFile(settings.policy.path, list(issuers_of(settings)), settings.key, capacities)
+
+
+def registry_of(settings: Settings) -> RedisRegistry:
+    """The registry in Redis.
+
+    Raises:
+        Failure: the address is none.
+    """
+    redis = settings.redis
+    try:
+        client = connect(redis.url.get_secret_value(), redis.timeout_s)
+    except ValueError as error:
+        raise Failure(str(error)) from error
+    if redis.password is not None:
+        client.connection_pool.connection_kwargs["password"] = redis.password.get_secret_value()
+    return RedisRegistry(client, redis.prefix)
+
+
+def worker_of(
+    settings: Settings,
+    *,
+    registry: RedisRegistry,
+    policy: PolicyFile,
+    on_report: Callable[[StepReport], None] = lambda _report: None,
+    on_step: Callable[[int], None] = lambda _step: None,
+) -> Worker:
+    """The worker; it connects to Kafka at once."""
+    worker, topics = settings.worker, settings.topics
+    sources = worker.sources or {topics.telemetry: "native"}
+    issuers = issuers_of(settings)
+    return Worker(
+        exchange=_exchange(settings, sources, worker.group_id, worker.instance, worker.batch_size),
+        reader=Reader(sources, issuers, ahead_ms=worker.ahead_s * 1000, back_ms=worker.too_old_s * 1000),
+        columns=columns_of(settings),
+        registry=registry,
+        rules=policy.rules,
+        clock=clock,
+        topics=WorkerTopics(alerts=topics.alerts, revocations=topics.revocations, dead_letters=topics.dead_letters),
+        horizon_ms=worker.horizon_s * 1000,
+        commit_ms=worker.commit_ms,
+        poll_ms=worker.poll_ms,
+        on_step=on_step,
+        on_report=on_report,
+    )
+
+
+def route_of(
+    settings: Settings,
+    *,
+    on_report: Callable[[RouteReport], None] = lambda _report: None,
+    on_step: Callable[[int], None] = lambda _step: None,
+) -> Route:
+    """The route; it connects to Kafka at once.
+
+    Raises:
+        Failure: no source is configured, or it names no format.
+    """
+    route, topics, worker = settings.route, settings.topics, settings.worker
+    if not route.sources:
+        raise Failure('No source is configured: set [route.sources] to topic = "format", e.g. "keycloak.events".')
+    return Route(
+        exchange=_exchange(settings, route.sources, route.group_id, route.instance, route.batch_size),
+        reader=Reader(
+            route.sources, issuers_of(settings), ahead_ms=worker.ahead_s * 1000, back_ms=worker.too_old_s * 1000
+        ),
+        pseudonyms=Pseudonyms(settings.key),
+        clock=clock,
+        pseudonymise=route.pseudonymise,
+        topics=RouteTopics(telemetry=topics.telemetry, dead_letters=topics.dead_letters),
+        poll_ms=worker.poll_ms,
+        on_step=on_step,
+        on_report=on_report,
+    )
+
+
+def api_of(settings: Settings, registry: RedisRegistry) -> tuple[Api, Replica, Follower]:
+    """The API's application with its replica and the follower, which the application's lifespan starts and stops."""
+    replica = Replica(settings.key)
+    follower = Follower(registry, replica, clock)
+    app = create_app(
+        replica=replica,
+        registry=registry,
+        follower=follower,
+        clock=clock,
+        digest_key=settings.key,
+        version=__version__,
+    )
+    return app, replica, follower
+
+
+def consumer_options(settings: Settings) -> dict[str, Any]:
+    """What every Kafka consumer is made with."""
+    return {**settings.kafka.options(), **settings.kafka.consumer}
+
+
+def producer_options(settings: Settings) -> dict[str, Any]:
+    """What every Kafka producer is made with."""
+    return {**settings.kafka.options(), **settings.kafka.producer}
+
+
+def _exchange(
+    settings: Settings, sources: Mapping[str, str], group_id: str, instance: str, batch_size: int
+) -> Exchange:
+    for topic, name in sources.items():
+        _format(name, f"the source {topic}")
+    options = consumer_options(settings)
+    source = Source(sources, group_id=group_id, instance=instance, batch_size=batch_size, options=options)
+    return Exchange(source, Sink(transactional_id=f"{group_id}-{instance}", options=producer_options(settings)))
+
+
+def _format(name: str, where: str) -> None:
+    if name not in FORMATS:
+        raise Failure(f"There is no format {name} ({where}); there are {', '.join(FORMATS)}.")
