@@ -80,7 +80,8 @@ notebooks: $(if $(NOTEBOOKS),.venv/.notebooks) ## execute the notebooks; their f
 ifeq ($(NOTEBOOKS),)
 	@echo "notebooks/ holds no notebook yet: nothing was executed."
 else
-	JUPYTER_CONFIG_DIR=.cache/jupyter JUPYTER_DATA_DIR=.cache/jupyter IPYTHONDIR=.cache/ipython \
+	@mkdir -p .cache/ipython
+	JUPYTER_CONFIG_DIR=$(CURDIR)/.cache/jupyter JUPYTER_DATA_DIR=$(CURDIR)/.cache/jupyter IPYTHONDIR=$(CURDIR)/.cache/ipython \
 	  $(BIN)/jupyter-execute $(NOTEBOOKS)
 endif
 
