@@ -247,7 +247,7 @@ def _details(event: RefreshEvent) -> dict[str, Any]:
         "client_auth_method": "client-secret",
     }
     if event.type == "login":
-        return granted | {"grant_type": "password", "refresh_token_id": event.successor, "username": "ann"}
+        return granted | {"grant_type": "password", "refresh_token_id": event.successor}
     rotated = {"refresh_token_id": event.token, "updated_refresh_token_id": event.successor}
     return granted | rotated | {"grant_type": "refresh_token", "age_of_refresh_token": "300"}
 

@@ -135,7 +135,7 @@ SCENARIOS: Final[dict[str, Scenario]] = {
     "refresh_burst": Scenario(
         refreshes(spot=PHONE).then(*[refresh(after="100ms")] * 100),
         "A family that refreshes every five minutes does so a hundred times in ten seconds. It is watched as soon as "
-        "it is surprising (about 54 within the half-life of 5 min against a floor of 20: 20 nats) and quarantined when it is absurd.",
+        "it is surprising (20 nats: 54 at once, where 20 are taken for granted) and quarantined when it is absurd.",
         {"cadence.burst": 48},
         fate="quarantined",
         records=native_records,
