@@ -63,13 +63,16 @@ class Session:
 
     @property
     def sub(self) -> str:
+        """The user's id."""
         return str(uuid5(UUID(REALM_ID), self.user))
 
     @property
     def sid(self) -> str:
+        """The session's id."""
         return str(uuid5(UUID(REALM_ID), f"{self.user}/session"))
 
     def new_id(self) -> str:
+        """An id that this session has not used yet."""
         self.made += 1
         return str(uuid5(UUID(REALM_ID), f"{self.user}/{self.made}"))
 
