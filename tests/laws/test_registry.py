@@ -1,0 +1,238 @@
+"""Law 9, one stateful suite for every registry: any sequence of calls gives the same answers, and keeps its promises.
+
+The registry in memory and the one in a real Redis are driven side by side. This Redis trims its stream to the exact
+number (one change a node), so that even what is lost is lost by both.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
+
+from revocation.errors import CursorLost
+from revocation.memory import MemoryRegistry
+from revocation.record import Change, Cursor, Revocation, Scope, State, Subject, release
+from revocation.redis import RedisRegistry, connect
+from revocation.registry import Registry
+from revocation.replica import Replica
+from tests.revocation.entries import KEY, entry, subject
+from tests.servers.redis import redis_server
+
+pytestmark = pytest.mark.redis
+
+RETAINED = 6
+SUBJECTS = [subject("ann"), subject("ann", Scope.SUBJECT)]
+#: Moments are whole multiples of this, so that ends, releases and decisions often fall on the same one.
+TICK = 10
+T = TypeVar("T")
+
+
+class Registries(RuleBasedStateMachine):
+    """Both registries, the decisions and changes seen so far, and what has been promised about each subject."""
+
+    decisions: Bundle[Revocation] = Bundle("decisions")
+    changes: Bundle[Change] = Bundle("changes")
+
+    def __init__(self, url: str) -> None:
+        super().__init__()
+        client = connect(url)
+        client.flushall()
+        redis = RedisRegistry(client, retained=RETAINED, new_epoch=lambda: "epoch")
+        self.client = client
+        self.registries: tuple[Registry, Registry] = (MemoryRegistry("epoch", retained=RETAINED), redis)
+        self.replicas = (Replica(KEY), Replica(KEY))
+        self.now = 1_000
+        self.made = 0
+        #: The last live entry that was found, until it is released.
+        self.found: dict[Subject, Revocation] = {}
+        #: The tombstone of a subject, until a later decision was made.
+        self.forgiven: dict[Subject, Revocation] = {}
+
+    def teardown(self) -> None:
+        """Give the connections back."""
+        self.client.close()
+
+    def both(self, call: Callable[[Registry], T]) -> T | str:
+        """Call both registries; their answers, or that the cursor was lost, must be the same."""
+        answers: list[T | str] = []
+        for registry in self.registries:
+            try:
+                answers.append(call(registry))
+            except CursorLost:
+                answers.append("lost")
+        assert answers[0] == answers[1]
+        return answers[0]
+
+    def apply(self, decisions: Sequence[Revocation]) -> Sequence[Change]:
+        """Apply twice; the second time must answer the same as the last state of each subject."""
+        for new in decisions:
+            self._released_by(new)
+        changes = self.both(lambda registry: registry.apply(decisions, self.now))
+        assert not isinstance(changes, str)
+        again = self.both(lambda registry: registry.apply(decisions, self.now))
+        last = {change.entry.subject: change for change in changes}
+        assert [last[change.entry.subject] for change in changes] == again
+        for new in decisions:
+            if new.expires_at > self.now:
+                self._says_so(new, last[new.subject].entry)
+        return changes
+
+    def _released_by(self, new: Revocation) -> None:
+        """An entry of elsewhere that was released there releases what was decided before; a later decision counts."""
+        old, tombstone = self.found.get(new.subject), self.forgiven.get(new.subject)
+        if old is not None and new.released_at >= old.decided_at:
+            del self.found[new.subject]
+        if tombstone is not None and new.decided_at > tombstone.released_at:
+            del self.forgiven[new.subject]
+
+    def _says_so(self, new: Revocation, stands: Revocation) -> None:
+        """Every find after the apply says what was decided, unless it had been released."""
+        found = self.registries[1].find([new.subject], self.now)[0]
+        if new.decided_at > stands.released_at:
+            assert found == stands
+            assert found is not None
+            assert found.state >= new.state
+            assert found.expires_at >= new.expires_at
+            assert found.not_before >= new.not_before
+
+    @rule(
+        target=decisions,
+        about=st.sampled_from(SUBJECTS),
+        state=st.sampled_from([State.QUARANTINED, State.REVOKED]),
+        age=st.integers(-1, 3),
+        life=st.integers(0, 15),
+        not_before=st.sampled_from([0, 900, 1_000, 1_100]),
+    )
+    def decide(self, about: Subject, state: State, age: int, life: int, not_before: int) -> Revocation:
+        """A new decision, made a little ago, or by a clock that is ahead; it may have ended already."""
+        self.made += 1
+        decided_at, expires_at = self.now - age * TICK, self.now + life * TICK
+        new = entry(
+            about,
+            state,
+            id=f"d{self.made}",
+            decided_at=decided_at,
+            expires_at=expires_at,
+            not_before=not_before,
+            reasons=(f"reason.{self.made}",),
+        )
+        self.apply([new])
+        return new
+
+    @rule(target=changes, again=st.lists(decisions, min_size=1, max_size=4))
+    def redeliver(self, again: list[Revocation]) -> Change:
+        """Old decisions in any order, together; what was released does not come back."""
+        changes = self.apply(again)
+        for about, tombstone in self.forgiven.items():
+            if self.now < tombstone.expires_at:
+                assert self.registries[1].find([about], self.now) == [None]
+        return changes[-1] if changes else Change(seq=0, entry=again[-1])
+
+    @rule(change=changes)
+    def replicate(self, change: Change) -> None:
+        """An entry as it once stood comes back from another region: live, merged or released."""
+        self.apply([change.entry])
+
+    @rule(decision=decisions, ago=st.integers(0, 2))
+    def replicate_release(self, decision: Revocation, ago: int) -> None:
+        """What was decided here was released in another region."""
+        self.apply([release(decision, self.now - ago * TICK, "eve")])
+
+    @rule(target=changes, about=st.lists(st.sampled_from(SUBJECTS), min_size=1, max_size=3))
+    def let_pass(self, about: list[Subject]) -> Change:
+        """A person lets subjects pass again; doing so twice answers the same."""
+        changes = self.both(lambda registry: registry.release(about, self.now, "ann"))
+        assert not isinstance(changes, str)
+        assert changes == self.both(lambda registry: registry.release(about, self.now, "bob"))
+        for change in changes:
+            assert change.entry.state is State.RELEASED
+            self.forgiven[change.entry.subject] = change.entry
+            self.found.pop(change.entry.subject, None)
+        assert self.registries[1].find(about, self.now) == [None] * len(about)
+        return changes[-1] if changes else Change(seq=0, entry=entry(about[0]))
+
+    @rule(by=st.integers(1, 4))
+    def time_goes_on(self, by: int) -> None:
+        """Entries end."""
+        self.now += by * TICK
+
+    @rule(limit=st.integers(1, 3))
+    def expire(self, limit: int) -> None:
+        """What has ended is forgotten, the same by both."""
+        self.both(lambda registry: registry.expire(self.now, limit))
+
+    @rule(seq=st.integers(0, 40), limit=st.integers(1, 20), epoch=st.sampled_from(["epoch", "epoch", "other"]))
+    def read(self, seq: int, limit: int, epoch: str) -> None:
+        """Changes after any cursor: the same, without a gap, or lost to both."""
+        changes = self.both(lambda registry: registry.changes(Cursor(epoch, seq), limit))
+        if not isinstance(changes, str):
+            assert [change.seq for change in changes] == list(range(seq + 1, seq + 1 + len(changes)))
+
+    @rule(limit=st.integers(1, 20))
+    def follow(self, limit: int) -> None:
+        """Each replica takes over a page of its registry's changes, or a snapshot where the past is lost."""
+        for registry, replica in zip(self.registries, self.replicas, strict=True):
+            try:
+                replica.apply(registry.changes(replica.cursor or Cursor("none", 0), limit), self.now)
+            except CursorLost:
+                replica.load(registry.snapshot(), self.now)
+
+    @rule()
+    def compare_replicas(self) -> None:
+        """A replica that followed knows what one knows that has just read a snapshot, and what `find` says."""
+        self.follow(RETAINED)
+        self.follow(RETAINED)
+        live = [found for found in self.registries[0].find(SUBJECTS, self.now) if found is not None]
+        for registry, followed in zip(self.registries, self.replicas, strict=True):
+            fresh = Replica(KEY)
+            fresh.load(registry.snapshot(), self.now)
+            assert followed.cursor == fresh.cursor
+            for replica in (followed, fresh):
+                known = [known for known in replica.entries() if known.expires_at > self.now]
+                assert sorted(live, key=lambda each: each.subject) == sorted(known, key=lambda each: each.subject)
+
+    @invariant()
+    def snapshots_agree(self) -> None:
+        """Both remember the same, tombstones and forgotten entries included."""
+        snapshots = [registry.snapshot() for registry in self.registries]
+        assert snapshots[0].cursor == snapshots[1].cursor
+        memory, redis = ({each.subject: each for each in snapshot.entries} for snapshot in snapshots)
+        assert memory == redis
+
+    @invariant()
+    def nothing_weakens(self) -> None:
+        """As long as an entry lasts, its state and its expiry never go back but by a release."""
+        found = self.both(lambda registry: registry.find(SUBJECTS, self.now))
+        assert not isinstance(found, str)
+        for about, current in zip(SUBJECTS, found, strict=True):
+            old = self.found.pop(about, None)
+            if old is not None and old.expires_at > self.now:
+                assert current is not None
+                assert current.state >= old.state
+                assert current.expires_at >= old.expires_at
+                assert current.not_before >= old.not_before
+            if current is not None:
+                self.found[about] = current
+
+
+@pytest.fixture(scope="module")
+def exact_redis() -> Iterator[str]:
+    """The address of a Redis that trims streams exactly."""
+    with redis_server("--stream-node-max-entries", "1") as server:
+        yield server.url
+
+
+def test_any_sequence_of_calls(exact_redis: str) -> None:
+    """Memory and Redis give the same answers to any sequence of calls, and both keep law 9."""
+
+    class Here(Registries):
+        def __init__(self) -> None:
+            super().__init__(exact_redis)
+
+    # The health check would count the starts of the servers.
+    slow = [HealthCheck.too_slow]
+    limits = settings(max_examples=60, stateful_step_count=40, deadline=None, suppress_health_check=slow)
+    run_state_machine_as_test(Here, settings=limits)
