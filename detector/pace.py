@@ -15,13 +15,13 @@ after another, all keys at once (a wave); there are as many waves as one key has
 """
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from detector.runs import Runs
-from detector.table import Column, Keyed, Table
+from detector.table import Keyed, Table
 
 HALF_LIFE_S = 300
 HOUR_S = 3600
@@ -29,11 +29,15 @@ POINT = 12
 """Fractional bits of levels, records and surprises: 1 event, 1 nat = 4096."""
 
 SCHEMA = {
-    "pace_hour": Column("int32"),  # the hour that the others are of
-    "pace_sum": Column("int64"),  # weighted events, as of the beginning of that hour
-    "pace_record": Column("int64"),  # the record that holds in that hour
-    "pace_best": Column("int64"),  # the highest level to be learnt of that hour
-    "pace_before": Column("int64"),  # the same of the hour before it
+    "pace": np.dtype(
+        [
+            ("hour", "i8"),  # the hour that the others are of
+            ("sum", "i8"),  # weighted events, as of the beginning of that hour
+            ("record", "i8"),  # the record that holds in that hour
+            ("best", "i8"),  # the highest level to be learnt of that hour
+            ("before", "i8"),  # the same of the hour before it
+        ]
+    )
 }
 
 _SHIFT = HOUR_S // HALF_LIFE_S
@@ -121,7 +125,7 @@ def _waves(
 
 def _hour(
     table: Table,
-    rows: NDArray[np.int32],
+    rows: NDArray[np.int64],
     starts: NDArray[np.int64],
     hour: NDArray[np.int64],
     second: NDArray[np.int64],
@@ -132,30 +136,30 @@ def _hour(
     """One hour of each of p keys: `rows`, `starts` and `hour` are (p,), `second` (of the hour) and `weight` (n,)."""
     of = np.repeat(np.arange(len(starts)), np.diff(starts, append=len(second)))
     lasts = np.append(starts[1:], len(second)) - 1
-    carried = table["pace_sum"][rows] >> np.minimum((hour - table["pace_hour"][rows]) * _SHIFT, 63)
+    memory = table.read("pace", rows)
+    carried = memory["sum"] >> np.minimum((hour - memory["hour"]) * _SHIFT, 63)
     until = np.cumsum(weight)
     total = until + (carried - until[starts] + weight[starts])[of]
     level = np.maximum(((total >> _HALVINGS[second]) * _REST[second]) >> 16, 1)
 
-    _turn(table, rows, hour)
-    record = table["pace_record"][rows]
+    _turn(memory, hour)
+    record = memory["record"]
     unhelped = np.maximum(record, floor << POINT)
     learnt = np.where(surprise(level, unhelped[of]) <= hold << POINT, level, 0)
-    table["pace_best"][rows] = np.maximum(table["pace_best"][rows], np.maximum.reduceat(learnt, starts))
-    table["pace_sum"][rows] = total[lasts]
+    memory["best"] = np.maximum(memory["best"], np.maximum.reduceat(learnt, starts))
+    memory["sum"] = total[lasts]
+    table.write("pace", rows, memory)
     expected = np.maximum(record + (record >> 1), floor << POINT)
     return level, surprise(level, expected[of])
 
 
-def _turn(table: Table, rows: NDArray[np.int32], hour: NDArray[np.int64]) -> None:
-    """Close the hours before `hour` of each key: what they learnt becomes the record, an hour late."""
-    turning = hour != table["pace_hour"][rows]
-    rows, hour = rows[turning], hour[turning]
-    passed = hour - table["pace_hour"][rows]
-    before, best = table["pace_before"][rows], table["pace_best"][rows]
-    closed = np.where(passed == 1, before, np.maximum(before, best))
+def _turn(memory: NDArray[Any], hour: NDArray[np.int64]) -> None:
+    """Close the hours before `hour` in `memory` (p,): what they learnt becomes the record, an hour late."""
+    turning = np.flatnonzero(hour != memory["hour"])
+    old, passed = memory[turning], (hour - memory["hour"])[turning]
+    closed = np.where(passed == 1, old["before"], np.maximum(old["before"], old["best"]))
     fade = _FADE[np.minimum(passed, len(_FADE) - 1)]
-    table["pace_record"][rows] = (np.maximum(table["pace_record"][rows], closed) * fade) >> 16
-    table["pace_before"][rows] = np.where(passed == 1, best, 0)
-    table["pace_best"][rows] = 0
-    table["pace_hour"][rows] = hour
+    memory["record"][turning] = (np.maximum(old["record"], closed) * fade) >> 16
+    memory["before"][turning] = np.where(passed == 1, old["best"], 0)
+    memory["best"][turning] = 0
+    memory["hour"] = hour

@@ -69,15 +69,22 @@ class Runs:
         self.keys = in_order[self.starts]
         self.run = np.cumsum(self.first) - 1
 
-    def only(self, chosen: NDArray[np.bool_]) -> "Runs":
-        """The chosen (r,) runs alone."""
-        events = chosen[self.run]
+    def only(self, chosen: NDArray[np.int64]) -> "Runs":
+        """The chosen runs alone, ascending."""
+        events = self.of(chosen)
         runs = object.__new__(Runs)
         runs._group(self.order[events], self.keys[self.run[events]])
         return runs
 
     def __len__(self) -> int:
         return len(self.keys)
+
+    def of(self, chosen: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Whether each event is of one of the chosen runs."""
+        per_run = np.zeros(len(self), bool)
+        per_run[chosen] = True
+        per_event: NDArray[np.bool_] = per_run[self.run]
+        return per_event
 
     def before(self, per_event: NDArray[np.int64], head_per_run: NDArray[np.int64]) -> NDArray[np.int64]:
         """The value of the event before, in the same run; a run's first event gets its head."""
@@ -138,8 +145,8 @@ class Trail:
         self._total = int(per_run.sum()) + len(runs) * width
 
     def lay(self, memory: NDArray[T], per_event: NDArray[T]) -> NDArray[T]:
-        """Lay out one column: `memory` is (r, width), oldest first; of `per_event` the entering ones count."""
-        flat = np.empty(self._total, memory.dtype)
+        """Lay entries out: `memory` (r, width, ...) is oldest first; of `per_event` (n, ...) the entering count."""
+        flat = np.empty((self._total, *memory.shape[2:]), memory.dtype)
         flat[self._heads] = memory
         flat[self._own] = per_event[self._entering]
         return flat

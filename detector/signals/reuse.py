@@ -27,7 +27,6 @@ A record that is delivered twice is not a reuse: the event's id is looked for am
 and a rotation that is remembered with the same successor is the same rotation.
 """
 
-from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -36,8 +35,8 @@ from numpy.typing import NDArray
 from detector.batch import Fault, Kind, Outcome, RefreshBatch
 from detector.config import ReuseConfig
 from detector.runs import Runs, Trail
-from detector.signals.triage import Case, Triaged, generations_behind, half, triage
-from detector.table import Column, Keyed
+from detector.signals.triage import ROTATION, Case, Triaged, generations_behind, half, triage
+from detector.table import Keyed
 
 ROTATIONS = 5
 """Remembered rotations of a family. Older replays are told by the provider's error; a rotating provider has one."""
@@ -46,15 +45,15 @@ RECENT = 4
 """Remembered event ids of a family. What is delivered again later than that meets the rotations' own check."""
 
 SCHEMA = {
-    "recent": Column("uint64", width=RECENT),  # the latest events' ids, newest first
-    "ended": Column("bool"),  # a logout or revocation was the last word
-    "live": Column("uint64"),  # the newest token issued
-    "rotations": Column("int32"),  # how many there were: the next one is remembered at this number modulo ROTATIONS
-    "used": Column("uint64", width=ROTATIONS),  # the token that a rotation used up (0: it was a login) ...
-    "issued": Column("uint64", width=ROTATIONS),  # ... what was issued for it (0: no rotation here yet) ...
-    "used_at": Column("int64", width=ROTATIONS),  # ... when ...
-    "used_device": Column("uint32", width=ROTATIONS),  # ... and from where: upper halves of the keys suffice,
-    "used_network": Column("uint32", width=ROTATIONS),  # they are only compared within one family
+    "head": np.dtype(
+        [
+            ("recent", "u8", (RECENT,)),  # the latest events' ids, newest first
+            ("live", "u8"),  # the newest token issued
+            ("count", "i4"),  # how many rotations there were: the next is written at this number modulo ROTATIONS
+            ("ended", "?"),  # whether a logout or revocation was the last word
+        ]
+    ),
+    "rotations": np.dtype([("ring", ROTATION, (ROTATIONS,))]),
 }
 
 
@@ -73,59 +72,61 @@ def measure(families: Keyed, batch: RefreshBatch, config: ReuseConfig) -> Reuse:
     order = runs.order
     token, successor, kind = batch.token[order], batch.successor[order], batch.kind[order]
     accepted = batch.outcome[order] == Outcome.SUCCESS
-    fresh = _fresh(families, batch.event[order])
-    ended = _ended(families, kind, fresh & accepted)
+    head = table.read("head", rows)
+    fresh = _fresh(head, runs, batch.event[order])
+    ended = _ended(head, runs, kind, fresh & accepted)
     login = kind == Kind.LOGIN
     rotates = fresh & accepted & (successor != 0)
     rotates &= login | ((kind == Kind.REFRESH) & (token != 0) & (successor != token))
 
-    rotation = runs.last_before(rotates)
-    live = np.where(rotation >= 0, successor[rotation], table["live"][rows][runs.run])
-    again = (token != live) & (token != 0)
+    newest = runs.last_before(rotates)
+    live = np.where(newest >= 0, successor[newest], head["live"][runs.run])
+    again = (token != live) & (token != 0) & (live != 0)  # without a rotation there is nothing to compare with
     asked = fresh & (kind == Kind.REFRESH) & (again | ended | _told(batch)[order])
-    written = {
-        "used": np.where(login, np.uint64(0), token),
-        "issued": successor,
-        "used_at": batch.at[order],
-        "used_device": half(batch.device[order]),
-        "used_network": half(batch.network[order]),
-    }
-    remembered = _remembered(families, rotates, asked, written)
-    triaged = triage(Case(batch.take(order[asked]), ended[asked], **remembered), config)
-    _remember(families, rotates, written)
+    entries = np.empty(len(order), ROTATION)
+    entries["used"] = np.where(login, np.uint64(0), token)
+    entries["issued"] = successor
+    entries["at"] = batch.at[order]
+    entries["device"] = half(batch.device[order])
+    entries["network"] = half(batch.network[order])
+    remembered = _remembered(families, head["count"], rotates, asked, entries)
+    triaged = triage(Case(batch.take(order[asked]), ended[asked], remembered), config)
+    _remember(families, head, rotates, entries)
+    table.write("head", rows, head)
     return _in_batch_order(len(batch), runs, fresh, order[asked], triaged)
 
 
 def _remembered(
-    families: Keyed, rotates: NDArray[np.bool_], asked: NDArray[np.bool_], written: Mapping[str, NDArray[Any]]
-) -> dict[str, NDArray[Any]]:
-    """The last rotations before each of the m asked events, (m, ROTATIONS) a column, newest first."""
+    families: Keyed,
+    count: NDArray[np.int32],
+    rotates: NDArray[np.bool_],
+    asked: NDArray[np.bool_],
+    entries: NDArray[Any],
+) -> NDArray[Any]:
+    """The last rotations before each of the m asked events, (m, ROTATIONS) of `ROTATION`, newest first."""
     table, rows, runs, _ = families
-    chosen = runs.total(asked) > 0
-    theirs, events = runs.only(chosen), chosen[runs.run]
-    trail = Trail(theirs, rotates[events], ROTATIONS)
+    chosen = np.flatnonzero(runs.total(asked))
+    events = runs.of(chosen)
+    trail = Trail(runs.only(chosen), rotates[events], ROTATIONS)
+    oldest_first = (count[chosen, None] + np.arange(ROTATIONS)) % ROTATIONS
+    memory = np.take_along_axis(table.read("rotations", rows[chosen])["ring"], oldest_first, axis=1)
     slots = trail.slot[asked[events], None] - 1 - np.arange(ROTATIONS)
-    mine = rows[chosen, None]
-    oldest_first = (table["rotations"][mine] + np.arange(ROTATIONS)) % ROTATIONS
-    return {
-        name: trail.lay(table[name][mine, oldest_first], per_event[events])[slots]
-        for name, per_event in written.items()
-    }
+    before: NDArray[Any] = trail.lay(memory, entries[events])[slots]
+    return before
 
 
-def _remember(families: Keyed, rotates: NDArray[np.bool_], written: Mapping[str, NDArray[Any]]) -> None:
+def _remember(families: Keyed, head: NDArray[Any], rotates: NDArray[np.bool_], entries: NDArray[Any]) -> None:
     """Write each run's last rotations over its oldest ones."""
     table, rows, runs, _ = families
     per_run = runs.total(rotates)
     number = runs.count_before(rotates)
     kept = np.flatnonzero(rotates & (number >= (per_run - ROTATIONS)[runs.run]))
-    row = rows[runs.run[kept]]
-    place = (table["rotations"][row] + number[kept]) % ROTATIONS
-    for name, per_event in written.items():
-        table[name][row, place] = per_event[kept]
-    table["rotations"][rows] += per_run.astype(np.int32)
-    newest = kept[np.append(runs.run[kept][1:] != runs.run[kept][:-1], True)[: len(kept)]]
-    table["live"][rows[runs.run[newest]]] = written["issued"][newest]
+    run = runs.run[kept]
+    place = (head["count"][run] + number[kept]) % ROTATIONS
+    table.write_at("rotations", rows[run], place, entries.take(kept))
+    newest = np.flatnonzero(np.append(run[1:] != run[:-1], True)[: len(run)])
+    head["live"][run[newest]] = entries["issued"][kept[newest]]
+    head["count"] += per_run.astype(np.int32)
 
 
 def _told(batch: RefreshBatch) -> NDArray[np.bool_]:
@@ -135,42 +136,35 @@ def _told(batch: RefreshBatch) -> NDArray[np.bool_]:
     return told | (generations_behind(batch) > 0)
 
 
-def _fresh(families: Keyed, event: NDArray[np.uint64]) -> NDArray[np.bool_]:
+def _fresh(head: NDArray[Any], runs: Runs, event: NDArray[np.uint64]) -> NDArray[np.bool_]:
     """Whether an event is not among the family's last `RECENT`, and remember them; an event without an id is fresh."""
-    table, rows, runs, _ = families
-    memory = table["recent"][rows]
+    memory = head["recent"].copy()
     length = runs.lasts - runs.starts + 1
     again = np.zeros(len(event), bool)
-    for place in range(RECENT):  # the run's first events look into the memory, as far back as is left to them
-        here = runs.starts[length > place] + place
-        again[here] = (memory[length > place, : RECENT - place] == event[here, None]).any(axis=1)
+    for place in range(RECENT):
+        reaching = np.flatnonzero(length > place)
+        here = runs.starts[reaching] + place
+        for back in range(RECENT - place):  # the run's first events look into the memory, as far back as is left
+            again[here] |= memory[reaching, back] == event[here]
+        latest = event[runs.lasts[reaching] - place]
+        head["recent"][reaching, place] = latest
+        shorter = np.flatnonzero(length <= place)
+        head["recent"][shorter, place] = memory[shorter, place - length[shorter]]
     behind = np.arange(len(event)) - runs.starts[runs.run]
     for back in range(1, RECENT + 1):  # and into the run itself
         here = np.flatnonzero(behind >= back)
         again[here] |= event[here] == event[here - back]
-    table["recent"][rows] = np.stack(
-        [
-            np.where(
-                length > place,
-                event[runs.lasts - np.minimum(place, length - 1)],
-                memory[np.arange(len(runs)), np.maximum(place - length, 0)],
-            )
-            for place in range(RECENT)
-        ],
-        axis=1,
-    )
     fresh: NDArray[np.bool_] = ~again | (event == 0)
     return fresh
 
 
-def _ended(families: Keyed, kind: NDArray[np.uint8], counts: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def _ended(head: NDArray[Any], runs: Runs, kind: NDArray[np.uint8], counts: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Whether a logout or revocation, and no login since, came before each event in its family; and remember it."""
-    table, rows, runs, _ = families
     ends = counts & ((kind == Kind.LOGOUT) | (kind == Kind.REVOKED))
     marks = ends | (counts & (kind == Kind.LOGIN))
     mark = runs.last_before(marks)
-    before: NDArray[np.bool_] = np.where(mark >= 0, ends[mark], table["ended"][rows][runs.run])
-    table["ended"][rows] = np.where(marks, ends, before)[runs.lasts]
+    before: NDArray[np.bool_] = np.where(mark >= 0, ends[mark], head["ended"][runs.run])
+    head["ended"] = np.where(marks, ends, before)[runs.lasts]
     return before
 
 

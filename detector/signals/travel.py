@@ -7,7 +7,7 @@ same /24 or /48 is no move, whatever a GeoIP database says of it today and tomor
 nothing is judged.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,12 +15,18 @@ from numpy.typing import NDArray
 from detector.batch import Kind, RefreshBatch
 from detector.config import TravelConfig
 from detector.globe import distance_km
-from detector.table import Column, Keyed
+from detector.table import Keyed
 
 SCHEMA = {
-    "place_at": Column("int64", fill=-1),  # when the subject was there; -1: never located
-    "place_network": Column("uint64"),
-    "place": Column("int32", width=3),  # latitude, longitude (hundredths of a degree), accuracy (km)
+    "place": np.dtype(
+        [
+            ("at", "i8"),  # when the subject was there; 0: never located
+            ("network", "u8"),
+            ("lat", "i4"),
+            ("lon", "i4"),
+            ("accuracy", "i4"),
+        ]
+    )
 }
 
 _HOUR_MS = 3_600_000
@@ -42,38 +48,37 @@ def measure(subjects: Keyed, batch: RefreshBatch, fresh: NDArray[np.bool_], conf
     revocations may come from a server or an administrator. `fresh` (n,) events are those not delivered before.
     """
     table, rows, runs, _ = subjects
-    at, network = batch.at[runs.order], batch.network[runs.order]
-    here = np.stack([batch.lat, batch.lon, batch.accuracy], axis=1)[runs.order]
+    here = np.empty(len(batch), SCHEMA["place"])
+    for name in SCHEMA["place"].names or ():
+        here[name] = getattr(batch, name)
+    here = here.take(runs.order)
+    memory = table.read("place", rows)
+    at = here["at"]
     located = ((batch.accuracy >= 0) & fresh & (batch.kind <= Kind.LOGIN))[runs.order]
-    latest = runs.running_max(np.where(located, at, -1), table["place_at"][rows])
-    leads = located & (at >= runs.before(latest, table["place_at"][rows]))
+    latest = runs.running_max(np.where(located, at, 0), memory["at"])
+    leads = located & (at >= runs.before(latest, memory["at"]))
+
     source = runs.last_before(leads)  # the sorted position of the event that says where the subject was, or -1
+    there = memory.take(runs.run)
+    inside = np.flatnonzero(source >= 0)
+    np.put(there, inside, here.take(source[inside]))
+    elapsed = np.abs(at - there["at"])
+    same_network = (here["network"] == there["network"]) & (here["network"] != 0)
+    judged = np.flatnonzero(located & (there["at"] > 0) & (elapsed <= config.horizon_ms) & ~same_network)
+    km, flagged = _envelope(here[judged], there[judged], elapsed[judged], config)
 
-    known = source >= 0
-    at_before = np.where(known, at[source], table["place_at"][rows][runs.run])
-    network_before = np.where(known, network[source], table["place_network"][rows][runs.run])
-    elapsed = np.abs(at - at_before)
-    judged = np.flatnonzero(
-        located & (at_before >= 0) & (elapsed <= config.horizon_ms) & ((network != network_before) | (network == 0))
-    )
-    there = np.where(known[judged, None], here[source[judged]], table["place"][rows[runs.run[judged]]])
-    km, flagged = _envelope(here[judged], there, elapsed[judged], config)
-
-    final = runs.last_before(leads)[runs.lasts]
-    final = np.where(leads[runs.lasts], runs.lasts, final)
-    moved = final >= 0
-    table["place_at"][rows[moved]] = at[final[moved]]
-    table["place_network"][rows[moved]] = network[final[moved]]
-    table["place"][rows[moved]] = here[final[moved]]
+    final = np.where(leads[runs.lasts], runs.lasts, source[runs.lasts])
+    moved = np.flatnonzero(final >= 0)
+    table.write("place", rows[moved], here.take(final[moved]))
     return _in_batch_order(len(batch), runs.order[judged], flagged, km, elapsed[judged])
 
 
 def _envelope(
-    here: NDArray[np.int32], there: NDArray[np.int32], elapsed: NDArray[np.int64], config: TravelConfig
+    here: NDArray[Any], there: NDArray[Any], elapsed: NDArray[np.int64], config: TravelConfig
 ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     """The distance beyond the accuracy radii, km, and whether nobody can have covered it in the time; all (m,)."""
-    away = distance_km(here[:, 0], here[:, 1], there[:, 0], there[:, 1])
-    km = np.maximum(away - here[:, 2] - there[:, 2], 0)
+    away = distance_km(here["lat"], here["lon"], there["lat"], there["lon"])
+    km = np.maximum(away - here["accuracy"] - there["accuracy"], 0)
     by_rail = km * _HOUR_MS // config.rail_kmh
     by_air = config.overhead_ms + km * _HOUR_MS // config.flight_kmh
     return km, (km > config.floor_km) & (elapsed < np.minimum(by_rail, by_air) - config.slack_ms)

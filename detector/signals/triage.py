@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,18 @@ class Finding(IntEnum):
     THEFT_CONFIRMED = 5
 
 
+ROTATION = np.dtype(
+    [
+        ("used", "u8"),  # the token used up; 0: it was a login
+        ("issued", "u8"),  # what was issued for it; 0: no rotation here yet
+        ("at", "i8"),  # when, epoch milliseconds
+        ("device", "u4"),  # and from where: `half` of the keys suffices,
+        ("network", "u4"),  # they are only compared within one family
+    ]
+)
+"""One remembered rotation."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Case:
     """m events to be triaged, and the last k rotations of each one's family, newest first."""
@@ -31,12 +43,8 @@ class Case:
     events: RefreshBatch
     #: (m,) the family had ended before.
     ended: NDArray[np.bool_]
-    #: (m, k): the token used up, what was issued for it (0: nothing remembered), when, from which device and network.
-    used: NDArray[np.uint64]
-    issued: NDArray[np.uint64]
-    used_at: NDArray[np.int64]
-    used_device: NDArray[np.uint32]
-    used_network: NDArray[np.uint32]
+    #: (m, k) of `ROTATION`.
+    rotations: NDArray[Any]
 
 
 class Triaged(NamedTuple):
@@ -82,7 +90,7 @@ def triage(case: Case, config: ReuseConfig) -> Triaged:
     old = np.where(counted, behind > 1, (chain.known & ~chain.predecessor) | (events.fault == Fault.STALE))
 
     place = _Place.of(case, chain)
-    age = np.abs(events.at - _at(case.used_at, chain.first))
+    age = np.abs(events.at - _at(case.rotations["at"], chain.first))
     brief = age <= _leeway(events.client, config)
     confirmed = old | (place.other_device & place.other_network & chain.succeeded) | (place.returned & ~brief)
     rules = (
@@ -100,11 +108,12 @@ def triage(case: Case, config: ReuseConfig) -> Triaged:
 
 
 def _chain(case: Case) -> _Chain:
+    used, issued = case.rotations["used"], case.rotations["issued"]
     presented = case.events.token[:, None]
     successor = case.events.successor[:, None]
-    match = (case.used == presented) & (presented != 0) & (case.issued[:, :1] != presented)  # the live one is no replay
-    delivered = (match & (case.issued == successor)).any(axis=1) & (case.events.outcome == Outcome.SUCCESS)
-    child_used = (case.issued[:, :, None] == case.used[:, None, :]).any(axis=2)
+    match = (used == presented) & (presented != 0) & (issued[:, :1] != presented)  # the live one is no replay
+    delivered = (match & (issued == successor)).any(axis=1) & (case.events.outcome == Outcome.SUCCESS)
+    child_used = (issued[:, :, None] == used[:, None, :]).any(axis=2)
     k = match.shape[1]
     known = match.any(axis=1)
     return _Chain(
@@ -128,16 +137,16 @@ class _Place(NamedTuple):
     @classmethod
     def of(cls, case: Case, chain: _Chain) -> "_Place":
         device, network = half(case.events.device), half(case.events.network)
-        device_then, network_then = _at(case.used_device, chain.first), _at(case.used_network, chain.first)
+        networks = case.rotations["network"]
+        device_then, network_then = _at(case.rotations["device"], chain.first), _at(networks, chain.first)
         same_device = (device == device_then) & (device != 0)
         other_device = (device != device_then) & (device != 0) & (device_then != 0)
         other_network = (network != network_then) & (network != 0) & (network_then != 0)
-        remembered = case.issued[:, 0] != 0
+        remembered = case.rotations["issued"][:, 0] != 0
 
-        older = np.arange(case.used_network.shape[1]) > chain.first[:, None]
-        older &= case.used_network != 0
-        was_here = (older & (case.used_network == network[:, None])).any(axis=1)
-        was_there = (older & (case.used_network == network_then[:, None])).any(axis=1)
+        older = (np.arange(networks.shape[1]) > chain.first[:, None]) & (networks != 0)
+        was_here = (older & (networks == network[:, None])).any(axis=1)
+        was_there = (older & (networks == network_then[:, None])).any(axis=1)
         return cls(
             other_device=other_device,
             other_network=other_network,
