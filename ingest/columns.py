@@ -128,14 +128,12 @@ class Columns:
         if countries.count(None) < len(countries):
             said = [country is not None for country in countries]
             places["country"][said] = [_country(country) for country in countries if country is not None]
-        for row, e in enumerate(events):
-            if e.lat is not None and e.lon is not None:
-                km = ASSUMED_ACCURACY_KM if e.accuracy_km is None else round(e.accuracy_km)
-                places["lat"][row], places["lon"][row], places["accuracy"][row] = (
-                    _hundredths(e.lat),
-                    _hundredths(e.lon),
-                    km,
-                )
+        located = [(row, e) for row, e in enumerate(events) if e.lat is not None and e.lon is not None]
+        if located:
+            said_at = [row for row, _ in located]
+            places["lat"][said_at] = [_hundredths(e.lat) for _, e in located]
+            places["lon"][said_at] = [_hundredths(e.lon) for _, e in located]
+            places["accuracy"][said_at] = [_radius(e.accuracy_km) for _, e in located]
         return {name: places[name] for name in _PLACE.names or ()}
 
     def _access(self, iss: Sequence[str], jtis: Sequence[str | None]) -> NDArray[np.uint64]:
@@ -229,5 +227,9 @@ def _country(code: str) -> int:
     return int.from_bytes(code.upper().encode(), "big") if code.isascii() and code.isalpha() else 0
 
 
-def _hundredths(degrees: float) -> int:
-    return round(degrees * 100)
+def _hundredths(degrees: float | None) -> int:
+    return round((degrees or 0) * 100)
+
+
+def _radius(km: float | None) -> int:
+    return ASSUMED_ACCURACY_KM if km is None else round(km)

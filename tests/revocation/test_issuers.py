@@ -30,3 +30,21 @@ def test_issuers_are_listed() -> None:
     issuers = Issuers({ACME.iss: ACME, BARE.iss: BARE})
 
     assert [ACME, BARE] == [issuers.of(issuer.iss) for issuer in issuers]
+
+
+def test_the_first_mapped_name_counts() -> None:
+    """Telemetry may name a tenant by its id, by its name, or not at all."""
+    issuers = Issuers({ACME.iss: ACME})
+
+    assert [ACME.iss, None] == [issuers.iss_of("keycloak", None, "acme", "9d2c"), issuers.iss_of("keycloak", "other")]
+
+
+def test_with_the_fallback_an_unmapped_tenant_is_an_issuer_of_its_own() -> None:
+    """For looking at files; a mapped tenant keeps its issuer, and no name is still none."""
+    issuers = Issuers({ACME.iss: ACME}, fallback=True)
+
+    assert ["keycloak:other", ACME.iss, None] == [
+        issuers.iss_of("keycloak", None, "other", "name"),
+        issuers.iss_of("keycloak", "9d2c"),
+        issuers.iss_of("keycloak", None, ""),
+    ]
