@@ -20,7 +20,7 @@ def set_up(*, json: bool, level: int = logging.INFO) -> None:
     handler.setFormatter(_Json() if json else _Text())
     logging.basicConfig(handlers=[handler], level=level, force=True)
     for name in QUIET:
-        logging.getLogger(name).setLevel(logging.WARNING)
+        logging.getLogger(name).setLevel(max(level, logging.WARNING))
 
 
 def _members(record: logging.LogRecord) -> dict[str, Any]:

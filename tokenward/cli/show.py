@@ -1,5 +1,6 @@
 """The commands that show something: demo, doctor, settings."""
 
+import logging
 from pathlib import Path
 from typing import Annotated
 
@@ -7,7 +8,11 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from tokenward import logs
 from tokenward.cli.common import ConfigOption, JsonOption, print_json, print_line, safe
+from tokenward.demo.run import run_demo, succeeded
+from tokenward.demo.show import choose
+from tokenward.faults import Failure
 from tokenward.reference import rows, write_pages
 from tokenward.settings import read_settings
 
@@ -42,8 +47,17 @@ def _value(given: object, name: str) -> object:
     return given
 
 
-def demo(*, json: JsonOption = False) -> None:
-    """Show it."""
+def demo(
+    *,
+    seconds: Annotated[float, typer.Option(min=4, max=86_400, help="Live traffic; starting takes some more.")] = 36.0,
+    sessions: Annotated[int, typer.Option(min=200, max=100_000, help="Honest people.")] = 1000,
+    seed: Annotated[int, typer.Option(help="The same seed has the same people and thieves.")] = 1,
+    json: JsonOption = False,
+) -> None:
+    """Show the whole system at work: live traffic, four kinds of theft, and what the gateway answers."""
+    logs.set_up(json=json, level=logging.ERROR)
+    if not succeeded(run_demo(choose(json=json), seconds=seconds, sessions=sessions, seed=seed)):
+        raise Failure("An attack got away, or an honest person was touched; the summary says which.")
 
 
 def doctor(*, config: ConfigOption = None, json: JsonOption = False) -> None:
