@@ -28,6 +28,7 @@ class Api:
     def __init__(self, check: CheckPath, fastapi: FastAPI, counts: Counts) -> None:
         #: Everything but the check path.
         self.fastapi = fastapi
+        self._check = check
         self._counts = counts
         self._raw: dict[str, Served] = {"/v1/check": check.check, "/v1/check/batch": check.batch}
 
@@ -35,7 +36,11 @@ class Api:
         """Serve one request, or the lifespan."""
         raw = self._raw.get(scope["path"]) if scope["type"] == "http" else None
         if raw is not None:
-            await raw(scope, receive, send)
+            try:
+                await raw(scope, receive, send)
+            except Exception:
+                await self._check.fail(scope, send)
+                raise
         elif scope["type"] == "http":
             await self._counted(scope, receive, send)
         else:

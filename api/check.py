@@ -13,7 +13,16 @@ import msgspec
 
 from api.body import BodyReader, Disconnected, Receive, Send
 from api.metrics import Counts
-from api.problems import BAD_REQUEST, MEDIA_TYPE, METHOD_NOT_ALLOWED, NOT_READY, TOO_LARGE, Problem, Refused
+from api.problems import (
+    BAD_REQUEST,
+    INTERNAL_ERROR,
+    MEDIA_TYPE,
+    METHOD_NOT_ALLOWED,
+    NOT_READY,
+    TOO_LARGE,
+    Problem,
+    Refused,
+)
 from api.schemas import BATCH_TOKENS, BatchQuestion
 from revocation.claims import Answer, Claims
 from revocation.record import Cursor
@@ -25,6 +34,8 @@ TURN = 250
 """Tokens of a batch that are answered before other requests have their turn: about a millisecond."""
 OBJECTS = 4 * BATCH_TOKENS
 """More opening braces than this in a batch and it is not decoded at all: its objects would take too much memory."""
+UNREADABLE = (msgspec.MsgspecError, RecursionError)
+"""What decoding raises: not JSON, of other types, or nested without end."""
 
 Scope = dict[str, Any]
 
@@ -65,7 +76,7 @@ class CheckPath:
             answer = self._replica.check(self._single.decode(body), now)
         except Refused as refused:
             await self._refuse(send, "/v1/check", refused.problem, refused.members)
-        except msgspec.MsgspecError as error:
+        except UNREADABLE as error:
             await self._refuse(send, "/v1/check", BAD_REQUEST, _where(error))
         except Disconnected:
             return
@@ -87,7 +98,7 @@ class CheckPath:
             tokens = self._tokens(body)
         except Refused as refused:
             await self._refuse(send, "/v1/check/batch", refused.problem, refused.members)
-        except msgspec.MsgspecError as error:
+        except UNREADABLE as error:
             await self._refuse(send, "/v1/check/batch", BAD_REQUEST, _where(error))
         except Disconnected:
             return
@@ -95,6 +106,10 @@ class CheckPath:
             answers = self._encode(await self._answers(tokens, now))
             self._counts.batch_checks += 1
             await _answer(send, b'{%b,"answers":%b}' % (registry, answers))
+
+    async def fail(self, scope: Scope, send: Send) -> None:
+        """Answer a request that raised what nobody foresaw; the server logs it."""
+        await self._refuse(send, scope["path"], INTERNAL_ERROR, {})
 
     def _tokens(self, body: bytes) -> list[Claims]:
         if body.count(b"{") > OBJECTS:
@@ -158,7 +173,7 @@ FORMATTED = 512
 _HEADERS = [_headers(length) for length in range(FORMATTED)]
 
 
-def _where(error: msgspec.MsgspecError) -> dict[str, object]:
+def _where(error: Exception) -> dict[str, object]:
     """Which member of the question is wrong, where the decoder says so without repeating any of its text."""
     found = _PATH.search(str(error))
     return {"errors": [{"detail": "Not a valid value.", "member": found[1]}]} if found else {}

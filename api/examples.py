@@ -53,3 +53,6 @@ PAGE = {
     ],
     "next": "Ck9sHS47Wnk4h2ZVRDMiHw",
 }
+
+HEALTH = {"status": "ok", "version": "0.1.0"}
+READINESS = {"status": "ready", "registry": REGISTRY}

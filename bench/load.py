@@ -56,7 +56,7 @@ def load(port: int, path: str, bodies: Sequence[bytes], seconds: float) -> Load:
     """
     if generator() == "wrk":
         return _wrk(port, path, bodies, seconds)
-    return uvloop.run(_own(port, path, bodies, seconds))
+    return uvloop.run(own(port, path, bodies, seconds))
 
 
 def _wrk(port: int, path: str, bodies: Sequence[bytes], seconds: float) -> Load:
@@ -77,7 +77,8 @@ def _wrk(port: int, path: str, bodies: Sequence[bytes], seconds: float) -> Load:
     return Load(float(rate[1]), float(p99[1]) * {"us": 0.001, "ms": 1.0, "s": 1000.0}[p99[2]])
 
 
-async def _own(port: int, path: str, bodies: Sequence[bytes], seconds: float) -> Load:
+async def own(port: int, path: str, bodies: Sequence[bytes], seconds: float) -> Load:
+    """The generator of our own: what `load` does without wrk."""
     head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Type: application/json\r\nContent-Length: "
     requests = [f"{head}{len(body)}\r\n\r\n".encode() + body for body in bodies]
     loop = asyncio.get_running_loop()

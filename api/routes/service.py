@@ -1,9 +1,12 @@
 """What operators ask: whether the process answers, whether it may be asked, and what it has counted."""
 
+from typing import Any
+
 from fastapi import APIRouter, Response
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 
+from api.examples import HEALTH, READINESS
 from api.metrics import Follows
 from api.openapi import refusals
 from api.problems import NOT_READY, Refused
@@ -15,12 +18,12 @@ def service_routes(view: RegistryView, follower: Follows, metrics: CollectorRegi
     """`/healthz`, `/readyz`, `/metrics`."""
     router = APIRouter(tags=["service"])
 
-    @router.get("/healthz", summary="Whether the process answers")
+    @router.get("/healthz", summary="Whether the process answers", responses=_shown(HEALTH))
     async def healthz() -> Health:
         """Looks at nothing else: restarting this process would not bring Redis back."""
         return Health(version=version)
 
-    @router.get("/readyz", summary="Whether it may be asked", responses=refusals(NOT_READY))
+    @router.get("/readyz", summary="Whether it may be asked", responses=_shown(READINESS) | refusals(NOT_READY))
     async def readyz() -> Readiness:
         """Ready from the first snapshot on, and for good: what is known stays refused when the registry is gone.
 
@@ -38,6 +41,10 @@ def service_routes(view: RegistryView, follower: Follows, metrics: CollectorRegi
         return Response(generate_latest(metrics), media_type=CONTENT_TYPE_PLAIN_0_0_4)
 
     return router
+
+
+def _shown(example: object) -> dict[int | str, dict[str, Any]]:
+    return {200: {"content": {"application/json": {"example": example}}}}
 
 
 def _parts(follower: Follows) -> tuple[tuple[str, bool, str], ...]:

@@ -1,0 +1,137 @@
+"""A running API for the tests: the real server on a free port, a registry in memory, and a clock that stands still."""
+
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import httpx
+from prometheus_client import CollectorRegistry
+
+from api.app import Api, create_app
+from api.server import Address, Limits, serving
+from revocation.follower import Follower
+from revocation.memory import MemoryRegistry
+from revocation.record import Revocation, Scope, State, Subject, digester
+from revocation.registry import Registry
+from revocation.replica import Replica
+from tests.servers.process import until
+
+KEY = bytes(range(32))
+ISSUER = "https://idp.example.com/realms/acme"
+NOW = 1_795_427_100_000
+HOUR = 3_600_000
+NOWHERE = "redis://127.0.0.1:1/0"
+"""Nobody listens there."""
+TYPE = "urn:problem-type:tokenward:"
+
+
+def clock() -> int:
+    """The moment at which every test takes place."""
+    return NOW
+
+
+def entry(
+    value: str,
+    scope: Scope = Scope.FAMILY,
+    state: State = State.REVOKED,
+    reasons: tuple[str, ...] = ("reuse.theft_confirmed",),
+    expires_at: int = NOW + HOUR,
+) -> Revocation:
+    """A decision about one identity of the issuer."""
+    return Revocation(
+        id=f"{scope.value}-{value}",
+        subject=Subject(scope, digester(KEY, scope, ISSUER)(value)),
+        state=state,
+        reasons=reasons,
+        decided_at=NOW,
+        expires_at=expires_at,
+    )
+
+
+class Running:
+    """The parts of one API, and a client of it."""
+
+    def __init__(self, registry: Registry | None, check_clock: Callable[[], int]) -> None:
+        self.registry = registry or MemoryRegistry("e1")
+        self.replica = Replica(KEY)
+        self.follower = Follower(self.registry, self.replica, clock)
+        self._check_clock = check_clock
+        self.metrics = CollectorRegistry()
+        self.address: Address
+        self.http: httpx.Client
+
+    def app(self) -> Api:
+        """The application of these parts."""
+        return create_app(
+            replica=self.replica,
+            registry=self.registry,
+            follower=self.follower,
+            clock=self._check_clock,
+            digest_key=KEY,
+            version="1.2.3",
+            metrics=self.metrics,
+        )
+
+    def refuse(self, *entries: Revocation) -> None:
+        """Apply decisions, and wait until the replica knows them."""
+        last = max(change.seq for change in self.registry.apply(entries, NOW))
+        until(lambda: self.seq >= last, "the replica follows", seconds=5)
+
+    @property
+    def seq(self) -> int:
+        """The last change that the replica knows."""
+        cursor = self.replica.cursor
+        return -1 if cursor is None else cursor.seq
+
+    def check(self, **claims: object) -> dict[str, object]:
+        """What `/v1/check` answers, without what it says of the registry."""
+        answer: dict[str, object] = (
+            self.http.post("/v1/check", json={"iss": ISSUER, **claims}).raise_for_status().json()
+        )
+        answer.pop("registry")
+        return answer
+
+    def exchange(self, *pieces: bytes, responses: int = 1) -> bytes:
+        """Send raw bytes on a connection of its own; what came back until that many responses, or the end."""
+        with socket.create_connection((self.address.host, self.address.port), timeout=10) as connection:
+            for piece in pieces:
+                connection.sendall(piece)
+            received = b""
+            while _whole(received) < responses:
+                part = connection.recv(65536)
+                if not part:
+                    break
+                received += part
+            return received
+
+
+@contextmanager
+def running(
+    registry: Registry | None = None,
+    *,
+    ready: bool = True,
+    limits: Limits | None = None,
+    check_clock: Callable[[], int] = clock,
+) -> Iterator[Running]:
+    """Serve while the block runs; `ready`: from the first snapshot on."""
+    parts = Running(registry, check_clock)
+    with serving(parts.app(), limits=limits) as address, httpx.Client(base_url=address.url, timeout=10) as http:
+        parts.address, parts.http = address, http
+        if ready:
+            until(lambda: parts.follower.ready, "the first snapshot", seconds=5)
+        yield parts
+
+
+def _whole(received: bytes) -> int:
+    """How many whole responses there are; one without a length, such as `100 Continue`, has no body."""
+    count = 0
+    while True:
+        head, blank, rest = received.partition(b"\r\n\r\n")
+        if not blank:
+            return count
+        lengths = [line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")]
+        length = int(lengths[0].partition(b":")[2]) if lengths else 0
+        if len(rest) < length:
+            return count
+        received = rest[length:]
+        count += 1

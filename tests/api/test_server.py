@@ -1,0 +1,93 @@
+"""The server's life: it starts, tells its port, drains and ends."""
+
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import httpx
+import pytest
+
+from api.server import Address, run, serving
+from tests.api.running import Running, clock, running
+from tests.servers.process import end, listens, until
+
+
+@contextmanager
+def process() -> Iterator[tuple[subprocess.Popen[str], int]]:
+    """A server process that answers, and its port."""
+    command = [sys.executable, "-m", "tests.api.served"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as served:
+        try:
+            assert served.stdout is not None
+            port = int(served.stdout.readline())
+            until(
+                lambda: httpx.get(f"http://127.0.0.1:{port}/readyz").status_code == 200, "the API is ready", seconds=10
+            )
+            yield served, port
+        finally:
+            if served.poll() is None:
+                end(served)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_the_server_well(number: signal.Signals) -> None:
+    """SIGTERM and Ctrl-C end the process with status 0, idle connections and all."""
+    with process() as (served, port), httpx.Client(base_url=f"http://127.0.0.1:{port}") as client:
+        client.get("/healthz")
+        served.send_signal(number)
+
+        assert served.wait(10) == 0
+
+
+def test_a_request_under_way_is_answered_before_the_end() -> None:
+    """A question whose first half had come when SIGTERM came still gets its answer."""
+    with process() as (served, port), socket.create_connection(("127.0.0.1", port), 10) as client:
+        client.sendall(b"POST /v1/check HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n")
+        client.recv(100)
+        served.terminate()
+        until(lambda: not listens(port), "the server takes no more connections", seconds=5)
+        client.sendall(b"{}")
+        answer = client.recv(65536)
+
+        assert (b"HTTP/1.1 200", 0) == (answer[:12], served.wait(10))
+
+
+def test_a_server_beside_others_ends_with_its_block() -> None:
+    """After the block nobody listens any more, and the follower has ended."""
+    with running() as api:
+        pass
+
+    assert (False, False) == (listens(api.address.port), api.follower.alive)
+
+
+def test_a_taken_port_is_an_error() -> None:
+    """Whoever starts a second server on one port is told at once."""
+    app = Running(None, clock).app()
+    with running() as api:
+        with pytest.raises(OSError, match="in use"):
+            run(app, port=api.address.port)
+        with pytest.raises(OSError, match="in use"), serving(app, port=api.address.port):
+            pass
+
+
+def test_an_application_that_does_not_start_is_an_error() -> None:
+    """A follower that cannot be started twice fails the start, and that is said."""
+    parts = Running(None, clock)
+    app = parts.app()
+    with parts.follower:
+        with pytest.raises(RuntimeError, match="did not start"), serving(app):
+            pass
+        with pytest.raises(RuntimeError, match="did not start"):
+            run(app, port=0)
+
+
+@pytest.mark.parametrize(
+    ("address", "url"),
+    [(Address("127.0.0.1", 80), "http://127.0.0.1:80"), (Address("::1", 8080), "http://[::1]:8080")],
+)
+def test_an_address_has_a_url(address: Address, url: str) -> None:
+    """IPv6 addresses stand in brackets."""
+    assert url == address.url
