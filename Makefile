@@ -65,7 +65,7 @@ bench: .venv/.dev ## every benchmark, as a table; ARGS="engine --json" runs one
 
 lock: $(if $(UV),,.venv/.dev) ## recompile the hashed requirements; ARGS=--upgrade takes newer versions
 	@compile() { \
-	  uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	  uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --fork-strategy fewest --generate-hashes --no-emit-index-url \
 	    --custom-compile-command "make lock" $(ARGS) "$$@"; \
 	}; \
 	compile --output-file requirements/gateway.txt; \
