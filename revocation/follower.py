@@ -32,7 +32,13 @@ class Follower:
     """Follows `registry` into `replica`, whose only writer it is. `clock` gives epoch milliseconds."""
 
     def __init__(
-        self, registry: Registry, replica: Replica, clock: Callable[[], int], *, longest_pause: float = LONGEST_PAUSE
+        self,
+        registry: Registry,
+        replica: Replica,
+        clock: Callable[[], int],
+        *,
+        wait_ms: int = WAIT_MS,
+        longest_pause: float = LONGEST_PAUSE,
     ) -> None:
         #: Snapshots taken because the past was lost; the first is not counted.
         self.resyncs = 0
@@ -43,6 +49,7 @@ class Follower:
         self._registry = registry
         self._replica = replica
         self._clock = clock
+        self._wait_ms = wait_ms
         self._longest_pause = longest_pause
         #: Attempts in a row that failed.
         self._streak = 0
@@ -113,7 +120,7 @@ class Follower:
             self._cursor = self._replica.cursor
             self._ready.set()
             return
-        changes = self._registry.changes(cursor, PAGE, WAIT_MS)
+        changes = self._registry.changes(cursor, PAGE, self._wait_ms)
         self._replica.apply(changes, self._clock())
         self._cursor = self._replica.cursor
 

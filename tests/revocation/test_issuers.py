@@ -1,5 +1,7 @@
 """The issuers that Tokenward was told of."""
 
+import pytest
+
 from revocation.issuers import Issuer, Issuers
 
 ACME = Issuer(iss="https://idp/realms/acme", format="keycloak", tenant="9d2c")
@@ -18,6 +20,23 @@ def test_unmapped_tenant_is_none() -> None:
     issuers = Issuers({ACME.iss: ACME, BARE.iss: BARE})
 
     assert [None, None] == [issuers.of_tenant("auth0", "9d2c"), issuers.of_tenant("keycloak", "other")]
+
+
+@pytest.mark.parametrize(
+    ("fallback", "tenants", "iss"),
+    [
+        (False, ("9d2c",), ACME.iss),
+        (False, (None, "other", "9d2c"), ACME.iss),
+        (False, ("other",), None),
+        (True, (None, "other"), "keycloak:other"),
+        (True, (None,), None),
+    ],
+)
+def test_first_mapped_tenant_names_the_issuer(fallback: bool, tenants: tuple[str | None, ...], iss: str | None) -> None:
+    """Of a tenant's names the first mapped one counts; with the fallback an unmapped tenant is its own issuer."""
+    issuers = Issuers({ACME.iss: ACME}, fallback=fallback)
+
+    assert iss == issuers.iss_of("keycloak", *tenants)
 
 
 def test_unknown_issuer_has_the_defaults() -> None:

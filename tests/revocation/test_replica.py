@@ -74,6 +74,11 @@ def test_address_alone_is_checked() -> None:
     assert ["deny"] == decisions(replica_of(entry(ADDRESS)), [Claims(ip="203.0.113.7")])
 
 
+def test_what_a_token_does_not_carry_is_not_looked_up() -> None:
+    """A token without a session is not hit by an entry about one."""
+    assert ["allow"] == decisions(replica_of(entry(subject("s1"))), [Claims(iss=ISS, sub="ann")])
+
+
 def test_ended_entry_hits_nothing() -> None:
     """An entry hits up to its expiry and not at it."""
     replica = replica_of(entry(subject("s1"), expires_at=NOW))
