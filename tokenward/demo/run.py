@@ -39,7 +39,7 @@ def run_demo(show: Show, *, seconds: float, sessions: int, seed: int) -> dict[st
             with watch.running():
                 story.tell()
         summary = _summary(watch, story.sent, sessions, time.perf_counter() - began)
-        show.end(summary)
+    show.end(summary)
     return summary
 
 

@@ -42,7 +42,7 @@ class Show(Protocol):
         ...
 
     def end(self, summary: dict[str, Any]) -> None:
-        """The last word."""
+        """The last word, after the block."""
         ...
 
 
@@ -163,8 +163,7 @@ class LiveShow:
         self._live.update(self._frame())
 
     def end(self, summary: dict[str, Any]) -> None:
-        """The summary in words, under the table."""
-        self._live.update(self._frame(), refresh=True)
+        """The summary in words, under the table, which is left by now."""
         for line in in_words(summary):
             self._console.print(line, highlight=False)
 
