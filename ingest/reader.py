@@ -3,6 +3,8 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from ingest.formats import FORMATS
 from ingest.formats.event import RefreshEvent, Reject
 from ingest.source import Record
@@ -10,8 +12,9 @@ from revocation.issuers import Issuers
 
 FORMAT_HEADER = "format"
 """A record may say its format itself; otherwise its topic's is taken."""
-LATEST = 1 << 44
-"""Event times are below this (the year 2527), which is what the engine computes with."""
+
+FROM_THE_FUTURE = ("from_the_future", "The event is later than its Kafka record; check the provider's clock.")
+TOO_OLD = ("too_old", "The event is much older than its Kafka record; `worker.too_old_s` says how much may be.")
 
 Decode = Callable[[bytes, Issuers], list[RefreshEvent]]
 
@@ -47,33 +50,43 @@ class Reader:
 
     def read(self, topic: str, records: Sequence[Record]) -> Reading:
         """Decode the records of one partition, in order."""
-        usual = self._decoders[topic]
-        reading = Reading()
+        usual, issuers = self._decoders[topic], self._issuers
+        events: list[RefreshEvent] = []
+        origins: list[Record] = []
+        rejects: list[tuple[Record, Reject]] = []
         for record in records:
             try:
-                decode = _stated(record, usual) if record.headers else usual
-                found = decode(_value(record), self._issuers)
-                for event in found:
-                    self._check(event.at, record.timestamp)
+                value = record.value
+                if value is None:
+                    raise Reject("empty", "The record has no value.")  # noqa: TRY301 - all rejects leave by one door
+                found = (_stated(record, usual) if record.headers else usual)(value, issuers)
             except Reject as reject:
-                reading.rejects.append((record, reject))
+                rejects.append((record, reject))
                 continue
-            reading.events += found
-            reading.origins += [record] * len(found)
-        return reading
+            events += found
+            origins += [record] * len(found)
+        return self._timely(Reading(events, origins, rejects))
 
-    def _check(self, at: int, written: int) -> None:
+    def _timely(self, reading: Reading) -> Reading:
+        """Reject records that hold an event out of time; all are looked at at once, since there hardly ever is one."""
+        at = np.array([event.at for event in reading.events], np.int64)
+        written = np.array([record.timestamp for record in reading.origins], np.int64)
         anchored = written >= 0
-        if at >= LATEST or (anchored and at > written + self._ahead_ms):
-            raise Reject("from_the_future", "The event is later than its Kafka record; check the provider's clock.")
-        if at < 0 or (anchored and at < written - self._back_ms):
-            raise Reject("too_old", "The event is much older than its Kafka record; `worker.too_old_s` says how much.")
-
-
-def _value(record: Record) -> bytes:
-    if record.value is None:
-        raise Reject("empty", "The record has no value.")
-    return record.value
+        early = anchored & (at > written + self._ahead_ms)
+        late = anchored & (at < written - self._back_ms)
+        if not (early | late).any():
+            return reading
+        wrong = {record.offset: record for record, bad in zip(reading.origins, early | late, strict=True) if bad}
+        ahead = {reading.origins[row].offset for row in np.flatnonzero(early)}
+        kept = [row for row, record in enumerate(reading.origins) if record.offset not in wrong]
+        return Reading(
+            [reading.events[row] for row in kept],
+            [reading.origins[row] for row in kept],
+            reading.rejects
+            + [
+                (record, Reject(*(FROM_THE_FUTURE if offset in ahead else TOO_OLD))) for offset, record in wrong.items()
+            ],
+        )
 
 
 def _stated(record: Record, usual: Decode) -> Decode:
