@@ -5,6 +5,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from redis import Redis
+
 from api.app import Api, create_app
 from ingest.columns import Columns
 from ingest.enrich import Places
@@ -65,8 +67,8 @@ def policy_of(settings: Settings) -> PolicyFile:
     return PolicyFile(settings.policy.path, list(issuers_of(settings)), settings.key, capacities)
 
 
-def registry_of(settings: Settings) -> RedisRegistry:
-    """The registry in Redis.
+def redis_of(settings: Settings) -> Redis:
+    """A client of Redis, which connects when it is used first.
 
     Raises:
         Failure: the address is none.
@@ -78,7 +80,12 @@ def registry_of(settings: Settings) -> RedisRegistry:
         raise Failure(str(error)) from error
     if redis.password is not None:
         client.connection_pool.connection_kwargs["password"] = redis.password.get_secret_value()
-    return RedisRegistry(client, redis.prefix)
+    return client
+
+
+def registry_of(settings: Settings) -> RedisRegistry:
+    """The registry in Redis; raises Failure as `redis_of` does."""
+    return RedisRegistry(redis_of(settings), settings.redis.prefix)
 
 
 def worker_of(

@@ -6,12 +6,14 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from tokenward import logs
 from tokenward.cli.common import ConfigOption, JsonOption, print_json, print_line, safe
 from tokenward.demo.run import run_demo, succeeded
 from tokenward.demo.show import choose
+from tokenward.doctor.examine import examine
 from tokenward.faults import Failure
 from tokenward.reference import rows, write_pages
 from tokenward.settings import read_settings
@@ -60,5 +62,18 @@ def demo(
         raise Failure("An attack got away, or an honest person was touched; the summary says which.")
 
 
+SIGNS = {"ok": "[green]ok  [/]", "warn": "[yellow]warn[/]", "fail": "[bold red]fail[/]"}
+
+
 def doctor(*, config: ConfigOption = None, json: JsonOption = False) -> None:
-    """Look."""
+    """Look at settings, servers, topics and telemetry, and say what to do. Exit code 1 where something fails."""
+    console = Console(soft_wrap=True, highlight=False)
+    failed = False
+    for finding in examine(read_settings(config)):
+        failed |= finding.state == "fail"
+        if json:
+            print_json(finding)
+        else:
+            console.print(f"{SIGNS[finding.state]} {safe(finding.name)}: {escape(finding.sentence)}")
+    if failed:
+        raise typer.Exit(1)

@@ -34,7 +34,7 @@ def run_demo(show: Show, *, seconds: float, sessions: int, seed: int) -> dict[st
             story = Story(system, watch, simulation, seconds)
             story.on_tick = lambda: show.tick(watch, story.sent)
             show.say(
-                f"{sessions:,} people use four applications of two providers; a gateway asks {system.address.url}/v1/check."
+                f"{sessions:,} people, two providers; a gateway asks {system.address.url}/v1/check about their tokens."
             )
             with watch.running():
                 story.tell()
@@ -45,7 +45,7 @@ def run_demo(show: Show, *, seconds: float, sessions: int, seed: int) -> dict[st
 
 def succeeded(summary: dict[str, Any]) -> bool:
     """Whether every theft was stopped and no honest person touched."""
-    return summary["thefts"] == summary["stopped"] > 0 and summary["honest_touched"] == 0
+    return bool(summary["thefts"] == summary["stopped"] > 0 and summary["honest_touched"] == 0)
 
 
 def _summary(watch: Watch, sent: int, sessions: int, seconds: float) -> dict[str, Any]:

@@ -211,13 +211,16 @@ def _milliseconds(case: Case) -> Text:
 def in_words(summary: dict[str, Any]) -> list[str]:
     """The summary in sentences."""
     refusal, check = summary["refusal_ms"], summary["check_ms"]
+    thefts = f"{summary['stopped']} of {summary['thefts']} thefts stopped"
+    honest = f"{summary['honest_touched']} of {summary['honest_sessions']:,} honest people touched"
+    asked = (
+        f"{summary['checks']:,} questions of the gateway over HTTP, {check['p50']} ms (p50), {check['p99']} ms (p99)"
+    )
     return [
         "",
-        f"{summary['stopped']} of {summary['thefts']} thefts stopped; {summary['honest_touched']} of "
-        f"{summary['honest_sessions']:,} honest people touched.",
+        f"{thefts}; {honest}.",
         f"From the record in Kafka to the gateway's refusal: {refusal['p50']} ms (p50), {refusal['p99']} ms (p99).",
-        f"{summary['checks']:,} questions of the gateway over HTTP, {check['p50']} ms (p50), {check['p99']} ms (p99); "
-        f"{summary['telemetry']:,} records of telemetry in {summary['seconds']} s.",
+        f"{asked}; {summary['telemetry']:,} records of telemetry in {summary['seconds']} s.",
     ]
 
 

@@ -95,7 +95,7 @@ def running_system(realms: dict[str, str]) -> Iterator[System]:
         try:
             with serving(app) as address:
                 system = System(settings, address, producer, progress)
-                services = {
+                services: dict[str, Service] = {
                     "route": route_of(settings, on_report=progress.of_route),
                     "worker": worker_of(settings, registry=registry, policy=policy, on_report=progress.of_worker),
                 }
