@@ -47,6 +47,9 @@ SENTENCES: tuple[tuple[type[errors.RedisError], str], ...] = (
     (errors.RedisError, "Redis refused what was asked."),
 )
 
+#: Redis 6.2 wraps what a script was told into a general error; these words of it tell.
+INSIDE: dict[str, type[errors.RedisError]] = {"-OOM ": errors.OutOfMemoryError, "-READONLY ": errors.ReadOnlyError}
+
 
 def connect(url: str, timeout: float = 2.0) -> Redis:
     """A client whose every wait is finite: `timeout` seconds, and one more try on a fresh connection.
@@ -182,10 +185,11 @@ class RedisRegistry:
         except LayoutError as error:
             raise RegistryUnavailable(str(error)) from error
         except errors.RedisError as error:
-            if isinstance(error, errors.ReadOnlyError):
+            told = next((kind for words, kind in INSIDE.items() if words in str(error)), type(error))
+            if issubclass(told, errors.ReadOnlyError):
                 # After a failover the name may point to the new primary; old connections never will.
                 self._redis.connection_pool.disconnect(inuse_connections=False)
-            sentence = next(sentence for kind, sentence in SENTENCES if isinstance(error, kind))
+            sentence = next(sentence for kind, sentence in SENTENCES if issubclass(told, kind))
             raise RegistryUnavailable(sentence) from None
 
 

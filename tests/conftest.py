@@ -1,13 +1,16 @@
 """Fixtures for all tests: the real servers."""
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 import pytest
 from hypothesis import settings
+from redis import Redis
 
+from revocation.redis import connect
 from tests.absences import pytest_terminal_summary  # noqa: F401 - pytest finds the hook here
 from tests.servers.kafka import kafka_broker
-from tests.servers.redis import RedisServer, redis_server
+from tests.servers.redis import Connect, RedisServer, redis_server
 
 # Timing belongs in bench/: a slow machine is no failure of a law.
 settings.register_profile("house", deadline=None)
@@ -28,6 +31,19 @@ def redis_url(shared_redis: RedisServer) -> str:
     with shared_redis.client() as client:
         client.flushall()
     return shared_redis.url
+
+
+@pytest.fixture
+def redis_client() -> Iterator[Connect]:
+    """Connects to an address as `revocation.redis.connect` does, and closes what it connected after the test."""
+    with ExitStack() as opened:
+
+        def connected(url: str, timeout: float = 2.0) -> Redis:
+            client = connect(url, timeout)
+            opened.callback(client.close)
+            return client
+
+        yield connected
 
 
 @pytest.fixture(scope="session")

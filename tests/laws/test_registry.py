@@ -20,7 +20,7 @@ from revocation.redis import RedisRegistry, connect
 from revocation.registry import Registry
 from revocation.replica import Replica
 from tests.revocation.entries import KEY, entry, subject
-from tests.servers.redis import redis_server
+from tests.servers.redis import Connect, redis_server
 
 RETAINED = 4
 SUBJECTS = [subject("ann"), subject("ann", Scope.SUBJECT)]
@@ -234,16 +234,16 @@ def test_any_sequence_of_calls(exact_redis: str) -> None:
 
     # Every step asks a real server several times, on machines that do other things too.
     slow = [HealthCheck.too_slow]
-    limits = settings(max_examples=50, stateful_step_count=40, deadline=None, suppress_health_check=slow)
+    limits = settings(stateful_step_count=40, deadline=None, suppress_health_check=slow)
     run_state_machine_as_test(Here, settings=limits)
 
 
 @pytest.fixture(params=["memory", pytest.param("redis", marks=pytest.mark.redis)])
-def registry(request: pytest.FixtureRequest) -> Registry:
+def registry(request: pytest.FixtureRequest, redis_client: Connect) -> Registry:
     """Each registry, empty."""
     if request.param == "memory":
         return MemoryRegistry("epoch")
-    return RedisRegistry(connect(request.getfixturevalue("redis_url")), new_epoch=lambda: "epoch")
+    return RedisRegistry(redis_client(request.getfixturevalue("redis_url")), new_epoch=lambda: "epoch")
 
 
 def test_first_change_ends_the_wait(registry: Registry) -> None:

@@ -8,12 +8,12 @@ import pytest
 from revocation.follower import PAGE, Follower
 from revocation.memory import MemoryRegistry
 from revocation.record import Revocation
-from revocation.redis import RedisRegistry, connect
+from revocation.redis import RedisRegistry
 from revocation.registry import Snapshot
 from revocation.replica import Claims, Replica
 from tests.revocation.entries import ISS, KEY, entry, subject
 from tests.servers.process import until
-from tests.servers.redis import redis_server
+from tests.servers.redis import Connect, redis_server
 
 NOW = 50_000
 WAIT_MS = 50
@@ -98,9 +98,9 @@ def test_stops_without_having_started() -> None:
 
 
 @pytest.mark.redis
-def test_lost_past_is_read_again(redis_url: str) -> None:
+def test_lost_past_is_read_again(redis_url: str, redis_client: Connect) -> None:
     """When Redis loses its data, the replica becomes what is there now, and the follower counts a resync."""
-    client, replica = connect(redis_url), Replica(KEY)
+    client, replica = redis_client(redis_url), Replica(KEY)
     registry = RedisRegistry(client)
     registry.apply([entry(subject("lost"))], 0)
     with Follower(registry, replica, lambda: NOW, wait_ms=WAIT_MS) as follower:
@@ -114,10 +114,10 @@ def test_lost_past_is_read_again(redis_url: str) -> None:
 
 
 @pytest.mark.redis
-def test_absent_registry_leaves_known_bad_bad() -> None:
+def test_absent_registry_leaves_known_bad_bad(redis_client: Connect) -> None:
     """While Redis is away, what is known stays, the trouble shows, and following goes on when it is back."""
     with redis_server("--appendonly", "yes", "--appendfsync", "always") as server:
-        registry, replica = RedisRegistry(connect(server.url)), Replica(KEY)
+        registry, replica = RedisRegistry(redis_client(server.url)), Replica(KEY)
         registry.apply([entry(subject("known"))], 0)
         with Follower(registry, replica, lambda: NOW, wait_ms=WAIT_MS, longest_pause=0.1) as follower:
             assert follower.wait_ready(10)
@@ -134,11 +134,11 @@ def test_absent_registry_leaves_known_bad_bad() -> None:
 
 
 @pytest.mark.redis
-def test_late_registry_makes_ready_late() -> None:
+def test_late_registry_makes_ready_late(redis_client: Connect) -> None:
     """A follower that starts before its Redis is ready when Redis is."""
     with redis_server() as server:
         server.stop()
-        registry, replica = RedisRegistry(connect(server.url)), Replica(KEY)
+        registry, replica = RedisRegistry(redis_client(server.url)), Replica(KEY)
         with Follower(registry, replica, lambda: NOW, wait_ms=WAIT_MS, longest_pause=0.1) as follower:
             until(lambda: follower.failures >= 1, "a failure")
             before = follower.ready

@@ -3,7 +3,7 @@
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -11,6 +11,9 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from tests.servers.process import absent, end, free_port, start, until
+
+Connect = Callable[..., Redis]
+"""The fixture `redis_client`: connects to an address, and closes the client after the test."""
 
 
 def find_redis_server() -> str:
