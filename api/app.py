@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 from starlette.concurrency import run_in_threadpool
 
-from api.body import Message, Receive, Send
+from api.body import Message, Receive, Scope, Send
 from api.check import CheckPath
 from api.metrics import ApiCollector, Counts, Follows
 from api.openapi import DESCRIPTION, SUMMARY, documented
@@ -19,7 +19,7 @@ from api.view import RegistryView
 from revocation.registry import Registry
 from revocation.replica import Replica
 
-Served = Callable[[dict[str, Any], Receive, Send], Awaitable[None]]
+Served = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
 class Api:
@@ -32,7 +32,7 @@ class Api:
         self._counts = counts
         self._raw: dict[str, Served] = {"/v1/check": check.check, "/v1/check/batch": check.batch}
 
-    async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, or the lifespan."""
         raw = self._raw.get(scope["path"]) if scope["type"] == "http" else None
         if raw is not None:
@@ -46,7 +46,7 @@ class Api:
         else:
             await self.fastapi(scope, receive, send)
 
-    async def _counted(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+    async def _counted(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve by FastAPI, and count the answer by its route."""
         if scope["method"] == "HEAD":
             # The server leaves the body out; what stands before it is what GET says.

@@ -1,10 +1,11 @@
-"""Reads a request's JSON body within bounds: its size, its type, and what all unfinished bodies hold together."""
+"""Reads a POST's JSON body within bounds: its size, its type, and what all unfinished bodies hold together."""
 
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-from api.problems import BUSY, TOO_LARGE, UNSUPPORTED_MEDIA_TYPE, Refused
+from api.problems import BUSY, METHOD_NOT_ALLOWED, TOO_LARGE, UNSUPPORTED_MEDIA_TYPE, Refused
 
+Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
@@ -31,31 +32,23 @@ class BodyReader:
         #: Bytes that may still come in parts, over all connections; never negative.
         self._left = held
 
-    def admit(self, headers: Iterable[tuple[bytes, bytes]]) -> None:
-        """Refuse by the headers alone, before a byte of the body is asked for.
+    def admit(self, scope: Scope) -> None:
+        """Refuse by the head alone, before a byte of the body is asked for.
 
         Raises:
-            Refused: the body is announced as too long, or as something else than JSON.
+            Refused: it is no POST, or its body is announced as too long or as something else than JSON.
         """
-        for name, value in headers:
+        if scope["method"] != "POST":
+            raise Refused(METHOD_NOT_ALLOWED)
+        for name, value in scope["headers"]:
             if name == b"content-type":
                 if value != b"application/json" and not _is_json(value):
                     raise Refused(UNSUPPORTED_MEDIA_TYPE)
             elif name == b"content-length" and (len(value) > LENGTH_DIGITS or int(value) > self._limit):
                 raise Refused(TOO_LARGE)
 
-    def whole(self, message: Message) -> bytes | None:
-        """The body that came in one message, as nearly all do; None: go on with `join`.
-
-        Raises:
-            Refused: it is too long.
-            Disconnected: the client left.
-        """
-        part = self._part(message)
-        return None if message.get("more_body", False) else part
-
     async def join(self, message: Message, receive: Receive) -> bytes:
-        """The body that comes in several messages, the first of which is `message`.
+        """The whole body, the first part of which is `message`.
 
         Raises:
             Refused: it is too long, or too much is being read at once.

@@ -72,11 +72,11 @@ class Counts:
     """What this process has answered. Written by the event loop's thread only."""
 
     def __init__(self) -> None:
-        #: Tokens by decision; the keys never change.
-        self.checks = {"allow": 0, "step_up": 0, "deny": 0}
-        #: Checks and batches answered with 200; what `requests` does not hold.
-        self.single_checks = 0
-        self.batch_checks = 0
+        #: Tokens by decision, those that came alone and those of batches; the keys never change.
+        self.single = {"allow": 0, "step_up": 0, "deny": 0}
+        self.batched = self.single.copy()
+        #: Batches answered with 200. These, and single checks answered so, are not in `requests`.
+        self.batches = 0
         #: Answers by (route, status); routes are ours or `other`, so it stays small.
         self.requests: dict[tuple[str, int], int] = {}
         #: Problems by slug.
@@ -118,11 +118,13 @@ class ApiCollector(Collector):
         """Metric -> label values -> value. Copies are taken, as the event loop counts on meanwhile."""
         counts, replica = self._counts, self._replica
         requests = counts.requests.copy()
-        requests |= {("/v1/check", 200): counts.single_checks, ("/v1/check/batch", 200): counts.batch_checks}
+        requests |= {("/v1/check", 200): sum(counts.single.values()), ("/v1/check/batch", 200): counts.batches}
         cursor = replica.cursor
         heard = replica.fresh_at
         return {
-            "tokenward_check_total": {(decision,): count for decision, count in counts.checks.copy().items()},
+            "tokenward_check_total": {
+                (decision,): count + counts.batched[decision] for decision, count in counts.single.items()
+            },
             "tokenward_http_requests_total": {
                 (route, str(status)): count for (route, status), count in requests.items()
             },

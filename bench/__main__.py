@@ -16,7 +16,9 @@ BENCHES = {
 
 def main(arguments: Sequence[str]) -> None:
     """Run what the command line names."""
-    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__, add_help=not arguments[:1])
+    parser = argparse.ArgumentParser(
+        prog="python -m bench", description=__doc__, add_help=arguments[:1] in (["-h"], ["--help"])
+    )
     parser.add_argument("name", nargs="?", choices=sorted(BENCHES), help="one bench; all of them by default")
     parser.add_argument("--json", action="store_true", help="one JSON object a line instead of a table")
     options, rest = parser.parse_known_args(arguments)

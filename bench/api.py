@@ -13,8 +13,10 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from http.client import HTTPConnection
+from typing import NamedTuple
 
-from bench.load import generator, load
+from bench.cpu import cpu_seconds
+from bench.load import Load, generator, load
 from bench.report import Figures, compared
 from bench.served import ISSUER
 
@@ -30,31 +32,56 @@ STOP_SECONDS = 15
 def run(args: Sequence[str]) -> Figures:
     """Measure; see `--help`."""
     options = _options(args)
+    questions = list(_questions(options.entries))
     with (
         _served("subject", options.server, options.entries) as subject,
         _served("bare", options.server, 0) as bare,
     ):
-        questions = list(_questions(options.entries))
-        for port in (bare, subject):
-            load(port, "/v1/check", questions, 1)
+        for served in (bare, subject):
+            _round(served, questions, 1)
         references, values = [], []
         for _ in range(options.rounds):
-            references.append(load(bare, "/v1/check", questions, options.seconds))
-            values.append(load(subject, "/v1/check", questions, options.seconds))
-        batch = [_batch(subject, options.entries) for _ in range(options.rounds)]
+            references.append(_round(bare, questions, options.seconds))
+            values.append(_round(subject, questions, options.seconds))
+        batch = [_batch(subject.port, questions) for _ in range(options.rounds)]
     return compared(
         "api",
         "checks/s",
-        [one.per_second for one in values],
-        [one.per_second for one in references],
+        [one.load.per_second for one in values],
+        [one.load.per_second for one in references],
         f"bare ASGI application on {options.server}",
         server=options.server,
         entries=options.entries,
         generator=generator(),
-        p99_ms=_median(one.p99_ms for one in values),
-        reference_p99_ms=_median(one.p99_ms for one in references),
+        p99_ms=_median(one.load.p99_ms for one in values),
+        reference_p99_ms=_median(one.load.p99_ms for one in references),
+        cpu_us=_median(one.cpu_us for one in values),
+        reference_cpu_us=_median(one.cpu_us for one in references),
         batch_tokens_per_second=round(statistics.median(batch)),
     )
+
+
+class Served(NamedTuple):
+    """One server process."""
+
+    port: int
+    process: int
+
+
+class Round(NamedTuple):
+    """What one round showed; `cpu_us` is the server's own time per answer, which other programs hardly change."""
+
+    load: Load
+    cpu_us: float | None
+
+
+def _round(served: Served, questions: Sequence[bytes], seconds: float) -> Round:
+    before = cpu_seconds(served.process)
+    measured = load(served.port, "/v1/check", questions, seconds)
+    after = cpu_seconds(served.process)
+    if before is None or after is None:
+        return Round(measured, None)
+    return Round(measured, 1e6 * (after - before) / measured.answered)
 
 
 def _options(args: Sequence[str]) -> argparse.Namespace:
@@ -85,10 +112,9 @@ def _questions(entries: int) -> Iterator[bytes]:
         yield json.dumps(claims).encode()
 
 
-def _batch(port: int, entries: int) -> float:
+def _batch(port: int, questions: Sequence[bytes]) -> float:
     """Tokens a second of one batch as large as can be."""
-    questions = [json.loads(question) for question in _questions(entries)]
-    body = json.dumps({"tokens": (questions * (BATCH // QUESTIONS))[:BATCH]})
+    body = b'{"tokens":[%b]}' % b",".join(list(questions) * (BATCH // QUESTIONS))
     connection = HTTPConnection("127.0.0.1", port, timeout=30)
     with contextlib.closing(connection):
         begin = time.perf_counter()
@@ -102,8 +128,8 @@ def _batch(port: int, entries: int) -> float:
 
 
 @contextlib.contextmanager
-def _served(which: str, server: str, entries: int) -> Iterator[int]:
-    """The port of a server process of its own."""
+def _served(which: str, server: str, entries: int) -> Iterator[Served]:
+    """A server process of its own, ended with the block."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -111,7 +137,7 @@ def _served(which: str, server: str, entries: int) -> Iterator[int]:
     with subprocess.Popen(command, stdin=subprocess.PIPE) as process:
         try:
             _await(process, port, needs_entries=which == "subject")
-            yield port
+            yield Served(port, process.pid)
         finally:
             process.terminate()
             try:

@@ -39,6 +39,8 @@ class Load(NamedTuple):
     """What a server did under load."""
 
     per_second: float
+    #: How many answers that were.
+    answered: int
     #: None where the generator does not measure it.
     p99_ms: float | None
 
@@ -72,9 +74,10 @@ def _wrk(port: int, path: str, bodies: Sequence[bytes], seconds: float) -> Load:
         raise RuntimeError(done.stdout)
     rate = re.search(r"Requests/sec:\s+([\d.]+)", done.stdout)
     p99 = re.search(r"99%\s+([\d.]+)(us|ms|s)", done.stdout)
-    if rate is None or p99 is None:
+    answered = re.search(r"(\d+) requests in", done.stdout)
+    if rate is None or p99 is None or answered is None:
         raise RuntimeError(done.stdout)
-    return Load(float(rate[1]), float(p99[1]) * {"us": 0.001, "ms": 1.0, "s": 1000.0}[p99[2]])
+    return Load(float(rate[1]), int(answered[1]), float(p99[1]) * {"us": 0.001, "ms": 1.0, "s": 1000.0}[p99[2]])
 
 
 async def own(port: int, path: str, bodies: Sequence[bytes], seconds: float) -> Load:
@@ -92,7 +95,7 @@ async def own(port: int, path: str, bodies: Sequence[bytes], seconds: float) -> 
         transport.abort()
     if any(client.failed for client in clients):
         raise RuntimeError("The server did not answer 200.")
-    return Load(answered / took, None)
+    return Load(answered / took, answered, None)
 
 
 class _Client(asyncio.Protocol):
