@@ -7,13 +7,17 @@ import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import zstandard
 
 from tokenward.faults import Failure
 
 STDIN = "-"
+PIECE = 1 << 16
+"""Bytes unpacked at once."""
+PACKED_PIECE = 1 << 12
+"""Bytes of zstandard read at once; the worst of them unpack to 128 MiB."""
 MOST_BYTES = 1 << 20
 """A longer line is cut here, and the rest of it passed over: no format takes a record of that size."""
 
@@ -70,8 +74,7 @@ def _unpacked(name: str, raw: BinaryIO) -> BinaryIO | gzip.GzipFile | io.Buffere
     if name.endswith(".gz"):
         return gzip.GzipFile(fileobj=raw)
     if name.endswith((".zst", ".zstd")):
-        reader = zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True, closefd=False)
-        return io.BufferedReader(reader, 1 << 16)
+        return io.BufferedReader(_Frames(raw), PIECE)
     return raw
 
 
@@ -81,3 +84,36 @@ def _cut(whole: BinaryIO | gzip.GzipFile | io.BufferedReader) -> Iterator[bytes]
         while len(rest) == MOST_BYTES and not rest.endswith(b"\n"):
             rest = whole.readline(MOST_BYTES)
         yield line.strip()
+
+
+class _Frames(io.RawIOBase):
+    """The content of zstandard frames, one after another.
+
+    The library's own reader takes a file that was cut off for a whole one.
+    ."""
+
+    def __init__(self, raw: BinaryIO) -> None:
+        self._raw = raw
+        self._frame = zstandard.ZstdDecompressor().decompressobj()
+        self._begun = False
+        self._packed = b""
+        self._content = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, target: Any) -> int:
+        while not self._content:
+            self._packed = self._packed or self._raw.read(PACKED_PIECE)
+            if not self._packed:
+                if self._begun:
+                    raise EOFError("it ends in the middle")
+                return 0
+            self._content, self._begun = self._frame.decompress(self._packed), True
+            self._packed = self._frame.unused_data
+            if self._frame.eof:
+                self._frame, self._begun = zstandard.ZstdDecompressor().decompressobj(), False
+        part = self._content[: len(target)]
+        target[: len(part)] = part
+        self._content = self._content[len(part) :]
+        return len(part)
