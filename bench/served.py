@@ -85,9 +85,10 @@ async def bare(scope: dict[str, Any], receive: Receive, send: Send) -> None:
 def main() -> None:
     """Serve what the command line names."""
     which, server, port, count = sys.argv[1:]
-    threading.Thread(target=_end_with_input, daemon=True).start()
 
     def build() -> Application:
+        # In granian's worker process, too, which would outlive a parent that was killed.
+        threading.Thread(target=_end_with_input, daemon=True).start()
         return subject(int(count)) if which == "subject" else bare
 
     if server == "granian":
@@ -95,6 +96,7 @@ def main() -> None:
             which, port=int(port), interface=Interfaces.ASGI, loop=Loops.uvloop, websockets=False, log_enabled=False
         )
         # Built in granian's worker process: a thread does not survive its fork.
+        threading.Thread(target=_end_with_input, daemon=True).start()
         granian.serve(target_loader=lambda *_, **__: build(), wrap_loader=False)
     else:
         run(build(), port=int(port))
