@@ -90,7 +90,7 @@ class _Frames(io.RawIOBase):
     """The content of zstandard frames, one after another.
 
     The library's own reader takes a file that was cut off for a whole one.
-    ."""
+    """
 
     def __init__(self, raw: BinaryIO) -> None:
         self._raw = raw

@@ -85,7 +85,7 @@ def read_settings(path: Path | None = None, environ: Mapping[str, str] | None = 
         raise Failure(" ".join(_sentence(fault) for fault in error.errors())) from error
     except SettingsError as error:
         where = str(error).replace(f' from source "{_Environment.__name__}"', "")
-        raise Failure(f"The environment is not usable: {where}; tables and lists are written as JSON there.") from error
+        raise Failure(f"The environment is not usable: {where}; tables and lists are JSON there.") from error
 
 
 def with_key(settings: Settings, key: str) -> Settings:

@@ -1,10 +1,14 @@
-"""Runs the console script's own entry in a process of its own, with an environment that names nothing of ours."""
+"""Runs commands as a shell does: in this process where that suffices, else in one of their own."""
 
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import chdir, contextmanager, redirect_stderr, redirect_stdout
+from io import StringIO
 from pathlib import Path
+
+from tokenward.cli.app import run
 
 ROOT = Path(__file__).parents[2]
 KEY = "0123456789abcdef0123456789abcdef"
@@ -19,8 +23,16 @@ def environment(settings: Mapping[str, str] | None = None) -> dict[str, str]:
     return {**plain, "PYTHONPATH": str(ROOT), **(settings or {})}
 
 
-def tokenward(*arguments: str, folder: Path, settings: Mapping[str, str] | None = None, stdin: str = "") -> Done:
-    """Run `tokenward` in `folder`, away from any settings file; returns how it ended."""
+def tokenward(*arguments: str, folder: Path, settings: Mapping[str, str] | None = None) -> Done:
+    """Run a command in `folder`, away from any settings file; returns how it ended."""
+    out, err = StringIO(), StringIO()
+    with chdir(folder), _environ(environment(settings)), redirect_stdout(out), redirect_stderr(err):
+        code = run(arguments)
+    return Done(list(arguments), code, out.getvalue(), err.getvalue())
+
+
+def program(*arguments: str, folder: Path, settings: Mapping[str, str] | None = None, stdin: str = "") -> Done:
+    """The same in a process of its own."""
     return subprocess.run(
         [sys.executable, "-m", "tokenward", *arguments],
         cwd=folder,
@@ -34,13 +46,26 @@ def tokenward(*arguments: str, folder: Path, settings: Mapping[str, str] | None 
 
 
 def start(*arguments: str, folder: Path, settings: Mapping[str, str]) -> subprocess.Popen[str]:
-    """Start a service; its log goes to the pipe of stderr."""
-    return subprocess.Popen(
-        [sys.executable, "-m", "tokenward", *arguments],
-        cwd=folder,
-        env=environment(settings),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    """Start a service; its log is written to `folder/log`."""
+    with (folder / "log").open("w") as log:
+        return subprocess.Popen(
+            [sys.executable, "-m", "tokenward", *arguments],
+            cwd=folder,
+            env=environment(settings),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            text=True,
+        )
+
+
+@contextmanager
+def _environ(given: Mapping[str, str]) -> Iterator[None]:
+    before = dict(os.environ)
+    os.environ.clear()
+    os.environ.update(given)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)

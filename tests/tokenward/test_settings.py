@@ -126,8 +126,7 @@ FAULTS: dict[str, tuple[Mapping[str, str], str]] = {
     ),
     "no json": (
         {"TOKENWARD_KAFKA__CLIENT": "nothing"},
-        'The environment is not usable: error parsing value for field "kafka"; '
-        + "tables and lists are written as JSON there.",
+        'The environment is not usable: error parsing value for field "kafka"; tables and lists are JSON there.',
     ),
     "missing secret": (
         {"TOKENWARD_DIGEST_KEY_FILE": "none/such"},
