@@ -5,7 +5,7 @@ from typing import Any, NamedTuple, Protocol
 
 from kafka import ConsumerRebalanceListener, KafkaConsumer, TopicPartition
 from kafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
-from kafka.structs import OffsetAndMetadata
+from kafka.structs import MemberState, OffsetAndMetadata
 
 LATENCY_AND_LOAD: Mapping[str, Any] = {
     # The broker answers a fetch as soon as there is one record; how much it may hold is what makes batches big.
@@ -23,6 +23,8 @@ LATENCY_AND_LOAD: Mapping[str, Any] = {
 }
 """What differs from kafka-python's defaults; settings win over it."""
 
+JOIN_MS = 3_000
+"""How long a rebalance is waited for at a stretch; a program that shall end waits no longer."""
 ADMIN_MS = 15_000
 """How long one question to a broker may take before the turn is tried again."""
 
@@ -89,11 +91,13 @@ class Source:
 
     def poll(self, timeout_ms: int) -> dict[TopicPartition, list[Record]]:
         """The next records of the started partitions, as soon as there are any; `{}` after `timeout_ms` of none."""
+        self._join()
         records: dict[TopicPartition, list[Record]] = self._consumer.poll(timeout_ms=timeout_ms)
         return records
 
     def idle(self, timeout_ms: int) -> None:
         """Wait without reading, and stay a member of the group: heartbeats and rebalances go on."""
+        self._join()
         self._consumer.pause(*self._consumer.assignment())
         self._consumer.poll(timeout_ms=timeout_ms)
         self._consumer.resume(*(self._consumer.assignment() - self.held))
@@ -141,6 +145,18 @@ class Source:
     def group(self) -> Any:
         """The membership that a transaction is fenced by."""
         return self._consumer.group_metadata()
+
+    def _join(self) -> None:
+        """See a rebalance through before anything else, for kafka-python 3.0 loses one that ends between two polls.
+
+        It joins in the background and hands the assignment over within `poll`; when the wait for it timed out, it sends
+        another request, or, where the rebalance was about a topic's partitions, forgets that it has to ask at all.
+        """
+        coordinator = self._consumer._coordinator  # noqa: SLF001 - the consumer shows no other way to wait for a join
+        if coordinator.state == MemberState.REBALANCING and not coordinator.need_rejoin():
+            coordinator.request_rejoin()
+        if coordinator.need_rejoin():
+            coordinator.poll(timeout_ms=JOIN_MS)
 
     def close(self) -> None:
         """End the connections; the partitions stay ours for a session timeout, so that a restart finds them."""

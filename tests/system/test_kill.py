@@ -1,0 +1,132 @@
+"""kill -9 at every step: every attack is once in the registry and once in the alerts, offsets right, nothing twice."""
+
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from revocation.record import State
+from revocation.redis import RedisRegistry, connect
+from tests.rig import Names, clock
+from tests.servers.process import end, until
+from tests.system.child import Order
+from tests.telemetry import Session
+
+pytestmark = [pytest.mark.kafka, pytest.mark.redis, pytest.mark.slow]
+
+ROOT = Path(__file__).parents[2]
+
+
+class Mortals:
+    """Children of one role, one after another, and what they leave behind."""
+
+    def __init__(self, role: str, names: Names, redis_url: str, folder: Path) -> None:
+        self._order = Order(role=role, names=names, redis_url=redis_url, fuse=str(folder / "fuse"))
+        self._fuse, self._log = folder / "fuse", folder / "child.log"
+        self._alive = ExitStack()
+
+    def start(self, die_at: int | str | None) -> subprocess.Popen[bytes]:
+        """Start the next one; its fuse is not lit yet."""
+        self._fuse.unlink(missing_ok=True)
+        order = msgspec.json.encode(msgspec.structs.replace(self._order, die_at=die_at)).decode()
+        with self._log.open("ab") as log:
+            command = [sys.executable, "-m", "tests.system.child", order]
+            child = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT)
+        self._alive.callback(end, child)
+        return child
+
+    def light(self) -> None:
+        """The child dies in the turn that begins next."""
+        self._fuse.touch()
+
+    def log(self) -> str:
+        """The end of what the children said."""
+        return self._log.read_text()[-2_000:]
+
+    def close(self) -> None:
+        """End those that are alive."""
+        self._alive.close()
+
+
+@pytest.fixture
+def names(kafka_bootstrap: str) -> Names:
+    """Topics that nobody else knows."""
+    names = Names(kafka_bootstrap)
+    names.create()
+    return names
+
+
+@pytest.fixture
+def worker(names: Names, redis_url: str, tmp_path: Path) -> Iterator[Mortals]:
+    """Workers that die as ordered."""
+    mortals = Mortals("worker", names, redis_url, tmp_path)
+    yield mortals
+    mortals.close()
+
+
+@pytest.fixture
+def route(names: Names, redis_url: str, tmp_path: Path) -> Iterator[Mortals]:
+    """Routes that die as ordered."""
+    mortals = Mortals("route", names, redis_url, tmp_path)
+    yield mortals
+    mortals.close()
+
+
+def past() -> int:
+    """Half an hour ago, epoch ms."""
+    return clock() - 30 * 60_000
+
+
+def dies(child: subprocess.Popen[bytes], mortals: Mortals) -> None:
+    """Wait until the child has killed itself."""
+    assert -signal.SIGKILL == child.wait(60), mortals.log()
+
+
+def test_a_worker_may_be_killed_at_any_step(names: Names, worker: Mortals, redis_url: str) -> None:
+    """After a kill at each step, and within the transaction, all thefts are refused and told, each exactly once."""
+    moments: list[int | str | None] = [1, 2, 3, 4, 5, "fill", 6, None]
+    sessions = [Session(past()) for _ in moments]
+    names.tell(*(value for session in sessions for value in session.refreshes(4)), partition=0)
+    for moment, session in zip(moments, sessions, strict=True):
+        child = worker.start(moment)
+        until(lambda: names.unread(names.telemetry) == 0, f"all was read before the kill at {moment}")
+        worker.light()
+        names.tell(session.theft(), b"garbage", partition=0)
+        if moment is not None:
+            dies(child, worker)
+    until(lambda: names.unread(names.telemetry) == 0, "all was read at last")
+
+    with connect(redis_url) as client:
+        entries = list(RedisRegistry(client).snapshot().entries)
+    families = sorted(session.family.digest.hex() for session in sessions)
+    assert families == sorted(entry.subject.digest.hex() for entry in entries if entry.state is State.REVOKED)
+    assert families == names.alerted()
+    assert sorted(entry.id.encode() for entry in entries) == sorted(
+        record.key or b"" for record in names.read(names.revocations)
+    )
+    assert [(b"garbage", "bad_json")] * len(moments) == names.letters()
+
+
+def test_a_route_may_be_killed_at_any_step(names: Names, route: Mortals) -> None:
+    """After a kill at each step, and within the transaction, every event is in the telemetry exactly once."""
+    moments: list[int | str | None] = [1, 2, 3, "fill", 4, None]
+    session = Session(past())
+    told = 0
+    for moment in moments:
+        child = route.start(moment)
+        until(lambda: names.unread(names.provider) == 0, f"all was read before the kill at {moment}")
+        route.light()
+        names.tell(*session.keycloak_refreshes(3), b"garbage", topic=names.provider)
+        told += 3
+        if moment is not None:
+            dies(child, route)
+    until(lambda: names.unread(names.provider) == 0, "all was read at last")
+
+    ids = [msgspec.json.decode(record.value or b"")["id"] for record in names.read(names.telemetry)]
+    assert (told, told) == (len(ids), len(set(ids)))
+    assert [(b"garbage", "bad_json")] * len(moments) == names.letters()
