@@ -5,11 +5,12 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 
-from bench.report import Figures, as_json, show
+from bench.report import Figures, NotRun, as_json, show
 
 BENCHES = {
     "api": "bench.api",
     "engine": "bench.engine",
+    "travel": "bench.travel",
 }
 """Name -> module; its `run(args: Sequence[str]) -> Figures` takes the rest of the command line."""
 
@@ -25,11 +26,19 @@ def main(arguments: Sequence[str]) -> None:
     if options.name is None and rest:
         parser.error(f"only a single bench takes options: {' '.join(rest)}")
     names = [options.name] if options.name else sorted(BENCHES)
-    results = [_run(name, rest) for name in names]
+    results, missing = [], {}
+    for name in names:
+        try:
+            results.append(_run(name, rest))
+        except NotRun as reason:
+            missing[name] = str(reason)
     if options.json:
         print("\n".join(map(as_json, results)))
-    else:
+    elif results:
         show(results)
+    for name, reason in missing.items():
+        print(f"{name} was not run: {reason}", file=sys.stderr)
+    sys.exit(1 if missing else 0)
 
 
 def _run(name: str, arguments: Sequence[str]) -> Figures:

@@ -7,6 +7,11 @@ from collections.abc import Mapping, Sequence
 from rich.console import Console
 from rich.table import Table
 
+
+class NotRun(Exception):  # noqa: N818 - a bench that cannot run here is no error of the others
+    """What a bench needs is not there; the sentence says what."""
+
+
 Figures = Mapping[str, object]
 """`name` and the bench's figures. Those with a reference have what `compared` returns; a bench may add more."""
 
