@@ -78,14 +78,16 @@ def embedded_kafka() -> Iterator[str]:
 
 
 @contextmanager
-def embedded_redis() -> Iterator[str]:
+def embedded_redis(inside: Path | None = None) -> Iterator[str]:
     """A redis-server behind a Unix socket, without persistence; yields its address.
+
+    Its folder is made `inside` another one, else where temporary folders are made.
 
     Raises:
         Failure: the extra is missing, or the server did not start.
     """
     program = _redis_program()
-    with tempfile.TemporaryDirectory(prefix="tokenward-") as folder:
+    with tempfile.TemporaryDirectory(prefix="tokenward-", dir=inside) as folder:
         socket = Path(folder) / "redis.sock"
         if len(bytes(socket)) > LONGEST_SOCKET:
             raise Failure(f"The path {folder} is too long for a socket; set TMPDIR to a shorter one.")

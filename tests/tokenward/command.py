@@ -45,7 +45,7 @@ def program(*arguments: str, folder: Path, settings: Mapping[str, str] | None = 
     )
 
 
-def start(*arguments: str, folder: Path, settings: Mapping[str, str]) -> subprocess.Popen[str]:
+def start(*arguments: str, folder: Path, settings: Mapping[str, str]) -> subprocess.Popen[bytes]:
     """Start a service; its log is written to `folder/log`."""
     with (folder / "log").open("w") as log:
         return subprocess.Popen(
@@ -55,7 +55,6 @@ def start(*arguments: str, folder: Path, settings: Mapping[str, str]) -> subproc
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
-            text=True,
         )
 
 

@@ -1,5 +1,6 @@
 """What the doctor sees in Kafka: which topics there are, how they are set up, and what the newest records look like."""
 
+import socket
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -17,6 +18,10 @@ from tokenward.wiring import consumer_options, issuers_of
 SAMPLE = 500
 """Newest records looked at, of each partition."""
 SAMPLE_MS = 3_000
+CONNECT_SECONDS = 3.0
+KAFKA_PORT = 9092
+IPV6_COLONS = 2
+"""An address with more colons than one is IPv6, in brackets."""
 PATIENCE_MS = 10_000
 MOST_NAMED = 5
 
@@ -25,7 +30,10 @@ def examine_kafka(settings: Settings) -> Iterator[Finding]:
     """Connection, topics, their settings, and samples."""
     address = settings.kafka.bootstrap_servers
     patience = {"request_timeout_ms": PATIENCE_MS, "bootstrap_timeout_ms": PATIENCE_MS}
-    options = {**consumer_options(settings), **patience, "max_poll_records": SAMPLE}
+    options = {**patience, **consumer_options(settings), "max_poll_records": SAMPLE}
+    if not any(_listens(place) for place in address.split(",")):
+        yield fail("kafka", f"Nobody listens at {address}; look at kafka.bootstrap_servers, and whether it runs.")
+        return
     try:
         consumer = KafkaConsumer(group_id=None, enable_auto_commit=False, **options)
     except (KafkaError, ValueError, AssertionError) as error:
@@ -39,6 +47,16 @@ def examine_kafka(settings: Settings) -> Iterator[Finding]:
         yield fail("kafka", f"{address}: {type(error).__name__} while its topics were looked at.")
     finally:
         consumer.close(autocommit=False)
+
+
+def _listens(place: str) -> bool:
+    """Whether a connection to `host:port` can be made; asking first spares a long wait where nobody is."""
+    host, _, port = place.strip().partition(":") if place.count(":") < IPV6_COLONS else place.strip().rpartition(":")
+    try:
+        with socket.create_connection((host.strip("[]"), int(port or KAFKA_PORT)), CONNECT_SECONDS):
+            return True
+    except (OSError, ValueError):
+        return False
 
 
 def _topics(settings: Settings, consumer: KafkaConsumer, present: set[str]) -> Iterator[Finding]:

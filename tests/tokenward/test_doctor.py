@@ -1,0 +1,94 @@
+"""The doctor: a line for everything it looks at, with what to do."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.servers.kafka import create_topics
+from tests.streams import fresh, produce
+from tests.tokenward.command import KEY, tokenward
+
+ISS = "https://idp.example/realms/acme"
+
+
+def states(output: str) -> dict[str, list[str]]:
+    """Name -> the states of its findings."""
+    found: dict[str, list[str]] = {}
+    for line in output.splitlines():
+        finding = json.loads(line)
+        found.setdefault(finding["name"], []).append(finding["state"])
+    return found
+
+
+def test_without_anything_it_says_what_is_missing(tmp_path: Path) -> None:
+    """No key, no issuers, no GeoIP, no Redis, no Kafka: a line each, and exit code 1."""
+    settings = {
+        "TOKENWARD_REDIS__URL": f"unix://{tmp_path}/none.sock",
+        "TOKENWARD_KAFKA__BOOTSTRAP_SERVERS": "127.0.0.1:1",
+        "TOKENWARD_WORKERS__BATCH": "1",
+    }
+
+    done = tokenward("doctor", "--json", folder=tmp_path, settings=settings)
+
+    assert 1 == done.returncode
+    assert {
+        "settings": ["warn"],
+        "digest_key": ["fail"],
+        "issuers": ["warn"],
+        "geoip": ["warn"],
+        "redis": ["fail"],
+        "kafka": ["fail"],
+    } == states(done.stdout)
+
+
+def test_it_speaks_to_people_too(tmp_path: Path) -> None:
+    """Without --json each finding is a line that begins with its state."""
+    settings = {
+        "TOKENWARD_REDIS__URL": f"unix://{tmp_path}/none.sock",
+        "TOKENWARD_KAFKA__BOOTSTRAP_SERVERS": "127.0.0.1:1",
+    }
+
+    done = tokenward("doctor", folder=tmp_path, settings=settings)
+
+    assert {"fail", "warn"} == {line.split()[0] for line in done.stdout.splitlines()}
+    assert "travel is not evaluable" in done.stdout
+
+
+@pytest.mark.kafka
+@pytest.mark.redis
+def test_on_servers_it_finds_what_is_wrong(tmp_path: Path, kafka_bootstrap: str, redis_url: str) -> None:
+    """Telemetry that is not keyed, an uncompacted topic, an unmapped realm, a missing topic: each is found."""
+    names = {name: fresh(name) for name in ("telemetry", "alerts", "revocations", "dead_letters")}
+    events = fresh("events")
+    create_topics(kafka_bootstrap, {names["telemetry"]: 2, names["revocations"]: 1, names["alerts"]: 1, events: 1})
+    native = json.dumps({"at": 1_767_600_000_000, "iss": ISS, "sub": "ann", "outcome": "success"}).encode()
+    for partition in (0, 1):
+        produce(kafka_bootstrap, names["telemetry"], [native], partition=partition)
+    keycloak = {"type": "LOGIN", "time": 1_767_600_000_000, "realmId": "r", "userId": "u"}
+    produce(kafka_bootstrap, events, [json.dumps(keycloak).encode()])
+    settings = {
+        "TOKENWARD_REDIS__URL": redis_url,
+        "TOKENWARD_DIGEST_KEY": KEY,
+        "TOKENWARD_KAFKA__BOOTSTRAP_SERVERS": kafka_bootstrap,
+        "TOKENWARD_ROUTE__SOURCES": json.dumps({events: "keycloak"}),
+        "TOKENWARD_ISSUERS": json.dumps({ISS: {}}),
+        **{f"TOKENWARD_TOPICS__{name.upper()}": topic for name, topic in names.items()},
+    }
+
+    done = tokenward("doctor", "--json", folder=tmp_path, settings=settings)
+
+    found = states(done.stdout)
+    assert 1 == done.returncode
+    assert {
+        "redis": ["ok"],
+        "clock": ["ok"],
+        "issuers": ["ok"],
+        "policy": ["ok"],
+        "kafka": ["ok"],
+        names["telemetry"]: ["ok", "fail"],
+        names["revocations"]: ["ok", "fail"],
+        names["alerts"]: ["ok"],
+        names["dead_letters"]: ["fail"],
+        events: ["fail"],
+    } == {name: found[name] for name in found if name not in {"digest_key", "geoip", "redis memory", "registry"}}
