@@ -30,8 +30,8 @@ def main(arguments: Sequence[str]) -> None:
     for name in names:
         try:
             results.append(_run(name, rest))
-        except NotRun as reason:
-            missing[name] = str(reason)
+        except NotRun as why:
+            missing[name] = str(why)
     if options.json:
         print("\n".join(map(as_json, results)))
     elif results:
