@@ -44,6 +44,8 @@ class Theft(msgspec.Struct, kw_only=True):
     client_id: str
     #: The least that must be decided about the family, or about what contains it.
     expect: Literal["quarantine", "revoke"]
+    #: What telemetry must say for it to be known at that moment; without it, only the owner's return tells.
+    needs: Literal["position"] | None = None
     #: A sentence for people.
     story: str
     #: The access token that a gateway must refuse, and its times in seconds.
@@ -117,7 +119,9 @@ def _travel(stage: Stage, victim: Person, session: Session, then: int, decisive:
     thief = _thief(stage, far_spot(stage.rng))
     event = stage.provider.refresh(session, session.live, then, thief)
     story = f"The live token is used in {thief.spot.city.name}; minutes ago its owner was in {_home(victim)}."
-    return _told(stage, _theft("impossible_travel", "quarantine", victim, session, decisive, story), event)
+    theft = _theft("impossible_travel", "quarantine", victim, session, decisive, story)
+    theft.needs = "position"
+    return _told(stage, theft, event)
 
 
 def _burst(stage: Stage, victim: Person, session: Session, then: int, decisive: int) -> RefreshEvent:
