@@ -68,8 +68,8 @@ def is_told(case: Case) -> bool:
     return case.stopped and case.alert is not None
 
 
-class JsonShow:
-    """One JSON object a line."""
+class _Once:
+    """What shows without a screen share: each theft is told once, when all is known, and time goes by unseen."""
 
     def __init__(self) -> None:
         self._done: set[str] = set()
@@ -79,56 +79,49 @@ class JsonShow:
 
     def __exit__(self, *_: object) -> None: ...
 
-    def say(self, text: str) -> None:
-        """A line of type `note`."""
-        print_json({"type": "note", "text": text})
-
     def case(self, case: Case) -> None:
-        """A line of type `theft`, once, when all is known."""
+        """Tell it, once."""
         if is_told(case) and case.theft.sid not in self._done:
             self._done.add(case.theft.sid)
-            print_json(told(case))
+            self._tell(told(case))
 
     def tick(self, watch: Watch, sent: int) -> None:
         """Nothing."""
 
+    def _tell(self, known: dict[str, Any]) -> None: ...
+
+
+class JsonShow(_Once):
+    """One JSON object a line: type `note`, `theft` or `summary`."""
+
+    def say(self, text: str) -> None:
+        """A note."""
+        print_json({"type": "note", "text": text})
+
     def end(self, summary: dict[str, Any]) -> None:
-        """The line of type `summary`."""
+        """The summary."""
         print_json(summary)
 
+    def _tell(self, known: dict[str, Any]) -> None:
+        print_json(known)
 
-class LineShow:
+
+class LineShow(_Once):
     """Plain lines, for logs and pipes."""
-
-    def __init__(self) -> None:
-        self._done: set[str] = set()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None: ...
 
     def say(self, text: str) -> None:
         """A line."""
         print_line(text)
 
-    def case(self, case: Case) -> None:
-        """Three lines, once, when all is known."""
-        if not is_told(case) or case.theft.sid in self._done:
-            return
-        self._done.add(case.theft.sid)
-        known = told(case)
-        print_line(f"\n{TITLES[known['kind']]}: {known['story']}")
-        print_line(f"  decided: {known['decided']} for {', '.join(known['reasons'])} (score {known['score']:.3f})")
-        print_line(f"  gateway: {known['gateway_before']} -> {known['gateway_after']} after {known['milliseconds']} ms")
-
-    def tick(self, watch: Watch, sent: int) -> None:
-        """Nothing."""
-
     def end(self, summary: dict[str, Any]) -> None:
         """The summary in words."""
         for line in in_words(summary):
             print_line(line)
+
+    def _tell(self, known: dict[str, Any]) -> None:
+        print_line(f"\n{TITLES[known['kind']]}: {known['story']}")
+        print_line(f"  decided: {known['decided']} for {', '.join(known['reasons'])} (score {known['score']:.3f})")
+        print_line(f"  gateway: {known['gateway_before']} -> {known['gateway_after']} after {known['milliseconds']} ms")
 
 
 class LiveShow:
