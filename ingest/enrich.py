@@ -8,9 +8,10 @@ word: the middle of a country is nowhere.
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from functools import lru_cache
-from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from math import isfinite
 from pathlib import Path
+from socket import AF_INET6, inet_ntop
 from typing import Any, Final, NamedTuple
 
 import maxminddb
@@ -46,7 +47,9 @@ def parse_address(text: str) -> Address | None:
 
 def network_of(address: Address) -> str:
     """The /24 or /48 that an address is in: what a household or an office keeps when its address changes."""
-    return str(ip_network((address, 24 if address.version == 4 else 48), strict=False))  # noqa: PLR2004 - IP versions
+    if isinstance(address, IPv4Address):
+        return "{}.{}.{}.0/24".format(*address.packed)
+    return inet_ntop(AF_INET6, address.packed[:6] + bytes(10)) + "/48"
 
 
 class Places:
