@@ -139,21 +139,28 @@ def _told(batch: RefreshBatch) -> NDArray[np.bool_]:
 def _fresh(head: NDArray[Any], runs: Runs, event: NDArray[np.uint64]) -> NDArray[np.bool_]:
     """Whether an event is not among the family's last `RECENT`, and remember them; an event without an id is fresh."""
     memory = head["recent"].copy()
-    length = runs.lasts - runs.starts + 1
+    first = event[runs.starts]
+    known = np.zeros(len(first), bool)
+    for back in range(RECENT):
+        known |= memory[:, back] == first
     again = np.zeros(len(event), bool)
-    for place in range(RECENT):
-        reaching = np.flatnonzero(length > place)
-        here = runs.starts[reaching] + place
-        for back in range(RECENT - place):  # the run's first events look into the memory, as far back as is left
-            again[here] |= memory[reaching, back] == event[here]
-        latest = event[runs.lasts[reaching] - place]
-        head["recent"][reaching, place] = latest
-        shorter = np.flatnonzero(length <= place)
-        head["recent"][shorter, place] = memory[shorter, place - length[shorter]]
+    again[runs.starts] = known
+    head["recent"][:, 0] = first
+    head["recent"][:, 1:] = memory[:, :-1]
+
+    several = np.flatnonzero(runs.lasts > runs.starts)  # runs of more than one event: few
     behind = np.arange(len(event)) - runs.starts[runs.run]
-    for back in range(1, RECENT + 1):  # and into the run itself
+    for back in range(1, RECENT + 1):
         here = np.flatnonzero(behind >= back)
         again[here] |= event[here] == event[here - back]
+    for place in range(1, RECENT):  # the run's next events look into the memory too, as far back as is left to them
+        reaching = several[runs.starts[several] + place <= runs.lasts[several]]
+        here = runs.starts[reaching] + place
+        again[here] |= (memory[reaching, : RECENT - place] == event[here, None]).any(axis=1)
+        head["recent"][reaching, 1:] = head["recent"][reaching, :-1]
+        head["recent"][reaching, 0] = event[here]
+    longer = several[runs.starts[several] + RECENT <= runs.lasts[several]]
+    head["recent"][longer] = event[runs.lasts[longer, None] - np.arange(RECENT)]
     fresh: NDArray[np.bool_] = ~again | (event == 0)
     return fresh
 
