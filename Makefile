@@ -52,7 +52,7 @@ check-docstrings: .venv/.dev
 	$(BIN)/interrogate -vv --omit-covered-files tests
 
 check-tests: .venv/.dev
-	$(BIN)/python -m pytest --quiet --hypothesis-profile=quick -m "not slow and not kafka" $(ARGS)
+	$(BIN)/python -m pytest --quiet --numprocesses=3 --dist=worksteal --hypothesis-profile=quick -m "not slow and not kafka" $(ARGS)
 
 stack: .stack/kafka/jars/.fetched ## start a real Kafka and a real Redis on this machine; KAFKA_PORT= REDIS_PORT= choose ports
 	$(PYTHON) deploy/stack/stack.py start $(if $(KAFKA_PORT),--kafka-port $(KAFKA_PORT)) $(if $(REDIS_PORT),--redis-port $(REDIS_PORT))

@@ -14,7 +14,7 @@ from tests.servers.redis import Connect, RedisServer, redis_server
 
 # Timing belongs in bench/: a slow machine is no failure of a law.
 settings.register_profile("house", deadline=None)
-settings.register_profile("quick", deadline=None, max_examples=20)  # `make check`
+settings.register_profile("quick", deadline=None, max_examples=10)  # `make check`
 settings.load_profile("house")
 
 
