@@ -11,6 +11,7 @@ from typing import Any
 
 from detector.config import DetectorConfig
 
+MUCH = 1 << 60
 REFRESH, LOGIN, LOGOUT, REVOKED = range(4)
 REUSE, STALE, ENDED = 3, 4, 5
 ONE = 4096
@@ -43,6 +44,7 @@ class Pace:
         self.best: dict[int, int] = defaultdict(int)
 
     def see(self, second: int, counts: bool, floor: int, hold: int) -> tuple[int, int]:
+        """Count an event; the level and its surprise, times 4096."""
         hour, s = divmod(second, 3600)
         if hour != self.hour:
             passed = hour - self.hour
@@ -65,6 +67,7 @@ class Memory(dict[int, dict[str, Any]]):
         self.capacity = capacity
 
     def of(self, key: int) -> dict[str, Any]:
+        """What is remembered of the key."""
         if key not in self:
             self[key] = {
                 "seen": -1, "recent": deque(maxlen=4), "rotations": deque(maxlen=5), "ended": False,
@@ -73,6 +76,7 @@ class Memory(dict[int, dict[str, Any]]):
         return self[key]
 
     def make_room(self, key: int) -> None:
+        """Forget a quarter if the key is new and the memory full."""
         if key and key not in self and len(self) == self.capacity:
             for old in sorted(self, key=lambda k: (self[k]["seen"], k))[: self.capacity // 4]:
                 del self[old]
@@ -86,6 +90,7 @@ class SlowTwin:
         self.families, self.subjects = Memory(config.families), Memory(config.subjects)
 
     def process(self, event: dict[str, int]) -> tuple[tuple[str, ...], float] | None:
+        """Judge one event and learn from it."""
         self.families.make_room(event["family"])
         self.subjects.make_room(event["subject"])
         family = self.families.of(event["family"]) if event["family"] else None
@@ -103,6 +108,7 @@ class SlowTwin:
         return self.verdict(finding, impossible, nats)
 
     def verdict(self, finding: str | None, impossible: bool, nats: int) -> tuple[tuple[str, ...], float] | None:
+        """Weigh what the signals say."""
         watched, burst = (nats >= n * ONE for n in (self.config.cadence.watch_nats, self.config.cadence.burst_nats))
         named = [(finding, f"reuse.{finding}"), (impossible, "travel.impossible"), (watched, "cadence.burst")]
         reasons = tuple(reason for present, reason in named if present)
@@ -112,6 +118,7 @@ class SlowTwin:
         return (reasons, round(1 / (1 + math.exp(-odds / 1000)), 6)) if reasons else None
 
     def reuse(self, family: dict[str, Any], event: dict[str, int], fresh: bool) -> str | None:
+        """What becomes of the token presented, and the family's memory of it."""
         ended = family["ended"]
         outcome = self.triage(family, event, ended) if fresh and event["kind"] == REFRESH else None
         family["recent"].append(event["event"])
@@ -128,6 +135,7 @@ class SlowTwin:
         return outcome
 
     def triage(self, family: dict[str, Any], event: dict[str, int], ended: bool) -> str | None:  # noqa: PLR0911 - one return an outcome
+        """The table of outcomes, first match wins."""
         refused, fault = bool(event["outcome"]), event["fault"]
         if refused and (fault == ENDED or ended):
             return "stale_after_logout"
@@ -143,21 +151,19 @@ class SlowTwin:
         used = {r[0] for r in rotations}
         succeeded = any(r[1] in used for r in mine)
         old = behind > 1 if counted else (bool(mine) and all(r[1] in used for r in mine)) or fault == STALE
-        then = mine[-1] if mine else rotations[0] if rotations else None
+        first = max((i for i, r in enumerate(rotations) if r in mine), default=0)
+        then = rotations[first] if rotations else (0, 0, -MUCH, 0, 0)
         device, network = event["device"] >> 32, event["network"] >> 32
-        other_device = bool(then and device and then[3] and device != then[3])
-        other_network = bool(then and network and then[4] and network != then[4])
-        same_device = bool(then and device and device == then[3])
+        other_device = bool(device and then[3] and device != then[3])
+        other_network = bool(network and then[4] and network != then[4])
+        same_device = bool(device and device == then[3])
         leeway = self.config.reuse.client_leeway_ms.get(event["client"], self.config.reuse.leeway_ms)
-        brief = bool(then) and abs(event["at"] - then[2]) <= leeway
-        earlier = {r[4] for r in rotations[rotations.index(then) + 1 :]} - {0} if mine else set()
-        if mine and then == mine[-1]:
-            last = max(i for i, r in enumerate(rotations) if r[0] == event["token"])
-            earlier = {r[4] for r in rotations[last + 1 :]} - {0}
-        returned = bool(mine) and other_network and not same_device and network in earlier and then[4] not in earlier
+        brief = abs(event["at"] - then[2]) <= leeway
+        earlier = {r[4] for r in rotations[first + 1 :]} - {0} if mine else set()
+        returned = other_network and not same_device and network in earlier and then[4] not in earlier
         if old or (other_device and other_network and succeeded) or (returned and not brief):
             return "theft_confirmed"
-        same = bool(then) and not other_device and not other_network
+        same = bool(rotations) and not other_device and not other_network
         if same and not succeeded:
             return "benign_retry"
         if (same or same_device) and succeeded and brief:
@@ -165,6 +171,7 @@ class SlowTwin:
         return "theft_suspected"
 
     def travel(self, subject: dict[str, Any], event: dict[str, int]) -> bool:
+        """Whether nobody can have come here in the time."""
         if event["accuracy"] < 0 or event["kind"] > LOGIN:
             return False
         before, config = subject["place"], self.config.travel
@@ -176,9 +183,8 @@ class SlowTwin:
         km = max(distance_km(before, event) - before["accuracy"] - event["accuracy"], 0)
         hour = Fraction(3_600_000)
         quickest = min(km * hour / config.rail_kmh, config.overhead_ms + km * hour / config.flight_kmh)
-        return (
-            elapsed <= config.horizon_ms and km > config.floor_km and elapsed < math.floor(quickest) - config.slack_ms
-        )
+        too_soon: bool = elapsed < math.floor(quickest) - config.slack_ms
+        return too_soon and elapsed <= config.horizon_ms and km > config.floor_km
 
 
 def distance_km(a: dict[str, int], b: dict[str, int]) -> int:

@@ -19,6 +19,7 @@ def receiver(messages: Iterator[Message]) -> Callable[[], Awaitable[Message]]:
     """ASGI's `receive` of these messages."""
 
     async def receive() -> Message:
+        """The next message."""
         return next(messages)
 
     return receive

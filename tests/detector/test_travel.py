@@ -38,7 +38,8 @@ def flagged(batch: RefreshBatch) -> list[int]:
     """The rows that the engine flags for travel."""
     verdicts = Engine(DetectorConfig()).process(batch, START)
     assert all(slugs(int(bits)) == ["travel.impossible"] for bits in verdicts.reasons)
-    return verdicts.row.tolist()
+    rows: list[int] = verdicts.row.tolist()
+    return rows
 
 
 @pytest.mark.parametrize(

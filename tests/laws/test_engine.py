@@ -142,6 +142,7 @@ def test_redelivered_events_are_no_reuse(stream: Stream) -> None:
     assert twice.reasons.tolist() == once.reasons.tolist()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("evil", [False, True])
 def test_large_batches_equal_small_ones(evil: bool) -> None:
     """A batch larger than one Runs may hold, thousands of families, full tables: as in small parts."""

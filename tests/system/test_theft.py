@@ -62,7 +62,7 @@ def past() -> int:
 
 
 def test_a_stolen_token_ends_as_a_refusal_and_an_alert(names: Names, redis_url: str) -> None:
-    """Keycloak tells of a theft without keys: the gateway denies that family, no other, and people are told why, once."""
+    """Keycloak tells of a theft without keys: the gateway denies that family alone, and people are told why, once."""
     thief, honest = Session(past()), Session(past())
     with ExitStack() as stack:
         client = stack.enter_context(connect(redis_url))
