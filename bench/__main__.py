@@ -9,8 +9,10 @@ from bench.report import Figures, NotRun, as_json, show
 
 BENCHES = {
     "api": "bench.api",
+    "deny": "bench.deny",
     "engine": "bench.engine",
     "travel": "bench.travel",
+    "worker": "bench.worker",
 }
 """Name -> module; its `run(args: Sequence[str]) -> Figures` takes the rest of the command line."""
 

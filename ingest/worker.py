@@ -76,7 +76,7 @@ class Worker:
         clock: Callable[[], int],
         topics: WorkerTopics | None = None,
         horizon_ms: int = 86_400_000,
-        commit_ms: int = 1_000,
+        commit_ms: int = 5_000,
         poll_ms: int = 100,
         on_step: Callable[[int], None] = lambda _step: None,
         on_report: Callable[[StepReport], None] = lambda _report: None,

@@ -59,6 +59,7 @@ class Names(msgspec.Struct, frozen=True):
         """A worker on the telemetry; `given` replaces or adds to what it is made of."""
         exchange = given.pop("exchange", None) or self.exchange(self.telemetry, instance)
         rules: Callable[[], Rules] = given.pop("rules", lambda: RULES)
+        given.setdefault("commit_ms", 300)
         return Worker(
             exchange=exchange,
             reader=Reader({self.telemetry: "native"}, ISSUERS),

@@ -166,7 +166,7 @@ def kafka(server: Server) -> list[str]:
     properties.write_text(template.format(broker=server.port, controller=server.port + 1, folder=server.folder))
     if not (server.folder / "logs" / "meta.properties").exists():
         cluster = urlsafe_b64encode(uuid.uuid4().bytes).rstrip(b"=").decode()
-        formatting = [*java, "kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(properties)]
+        formatting = [*java, "kafka.tools.StorageTool", "format", f"--cluster-id={cluster}", "-c", str(properties)]
         formatted = subprocess.run(
             formatting, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=START_SECONDS, check=False
         )

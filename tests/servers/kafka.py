@@ -60,7 +60,7 @@ def kafka_broker() -> Iterator[str]:
         properties = folder / "server.properties"
         properties.write_text(PROPERTIES.format(broker=broker, controller=free_port(), folder=folder))
         cluster = urlsafe_b64encode(uuid.uuid4().bytes).rstrip(b"=").decode()
-        formatting = [*java, "kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(properties)]
+        formatting = [*java, "kafka.tools.StorageTool", "format", f"--cluster-id={cluster}", "-c", str(properties)]
         run(formatting, check=True, capture_output=True, timeout=60)
         process = start([*java, "kafka.Kafka", str(properties)], log)
 
