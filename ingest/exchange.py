@@ -3,6 +3,7 @@
 import logging
 import threading
 from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future, wait
 from typing import TypeVar
 
 from kafka import TopicPartition
@@ -21,6 +22,8 @@ WAIT = wait_random_exponential(multiplier=0.05, max=5.0)
 """Seconds between attempts: 50 ms at first, doubled up to 5 s, each with full jitter."""
 GLANCE_MS = 100
 """How often a waiting turn looks whether the program shall end."""
+GRACE_SECONDS = 3.0
+"""How long a transaction may still take when the program ends."""
 
 
 class Exchange:
@@ -48,7 +51,8 @@ class Exchange:
             TurnLost: the program ends.
         """
         self._rebalances = self.source.rebalances
-        self.insist(self._sink.open)
+        if not self._sink.is_open:
+            self.insist(lambda: self._beside(self._sink.open))
         records = self.source.poll(timeout_ms)
         self._rebalances = self.source.rebalances
         self._group = self.source.group()
@@ -70,7 +74,7 @@ class Exchange:
             tries += 1
             if tries > 1 and self._happened(places):
                 return
-            self._sink.commit(kept, places, self._group)
+            self._beside(lambda: self._sink.commit(kept, places, self._group))
 
         self.insist(attempt)
 
@@ -92,6 +96,21 @@ class Exchange:
         """End both."""
         self.source.close()
         self._sink.close()
+
+    def _beside(self, action: Callable[[], None]) -> None:
+        """Do it in a thread, as kafka-python waits for a silent broker without end; the program's end is not held up.
+
+        Raises:
+            TurnLost: the program ends, and no answer came for `GRACE_SECONDS`.
+        """
+        outcome: Future[None] = Future()
+        threading.Thread(target=_resolve, args=(outcome, action), name="transaction", daemon=True).start()
+        patience = GRACE_SECONDS
+        while not wait([outcome], GLANCE_MS / 1000).done:
+            patience -= GLANCE_MS / 1000 if self.stop.is_set() else 0
+            if patience < 0:
+                raise TurnLost("The program ends, and Kafka does not answer.")
+        outcome.result()
 
     def _happened(self, places: Mapping[TopicPartition, Place]) -> bool:
         """Whether the transaction that failed to answer was committed nevertheless: it moved the offsets then."""
@@ -115,3 +134,11 @@ class Exchange:
             if self.source.rebalances != self._rebalances:
                 raise TurnLost("The partitions were assigned anew.")
             left -= GLANCE_MS
+
+
+def _resolve(outcome: Future[None], action: Callable[[], None]) -> None:
+    try:
+        action()
+        outcome.set_result(None)
+    except BaseException as error:  # noqa: BLE001 - whatever it is, it is raised where the outcome is waited for
+        outcome.set_exception(error)

@@ -48,7 +48,8 @@ class Lanes:
             try:
                 self._source.start(partition, self._prepare(partition))
             except KafkaError as error:
-                log.warning("partition waits", extra={"partition": partition, "error": type(error).__name__})
+                log.warning("partitions wait", extra={"partition": partition, "error": type(error).__name__})
+                return
 
     def forget(self, partitions: Collection[TopicPartition]) -> None:
         """Drop their state, and hold those that are still ours: they are read again from what was committed."""

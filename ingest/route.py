@@ -169,7 +169,8 @@ class Route:
                 place = self._source.committed(partition)
                 self._source.start(partition, self._source.beginning(partition) if place is None else place.offset)
             except KafkaError as error:
-                log.warning("partition waits", extra={"partition": partition, "error": type(error).__name__})
+                log.warning("partitions wait", extra={"partition": partition, "error": type(error).__name__})
+                return
 
     def _messages(self, turn: _Turn) -> Iterator[Message]:
         """What is to be written: events in the order in which they happened, as far as one turn can tell."""

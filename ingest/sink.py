@@ -20,6 +20,7 @@ PROMPT: Mapping[str, Any] = {
     # Dead letters go on as they came: as large as the consumer may get them.
     "max_request_size": 4 << 20,
     "max_block_ms": 10_000,
+    "bootstrap_timeout_ms": 5_000,
     "request_timeout_ms": 15_000,
     "delivery_timeout_ms": 30_000,
     # A killed process holds up read-committed readers for no longer than this, and for less when it comes back.
@@ -51,6 +52,11 @@ class Sink:
         self._settings = {**PROMPT, "transactional_id": transactional_id, **options}
         self._producer: KafkaProducer | None = None
 
+    @property
+    def is_open(self) -> bool:
+        """Whether the name is ours, as far as this process knows."""
+        return self._producer is not None
+
     def open(self) -> None:
         """Take over the name: unfinished transactions of a namesake are decided when this returns.
 
@@ -65,14 +71,17 @@ class Sink:
             clients.append(KafkaNetClient(**options))
             return clients[-1]
 
+        producer = None
         try:
-            self._producer = KafkaProducer(**self._settings, kafka_client=connect)
-            self._producer.init_transactions()
+            producer = KafkaProducer(**self._settings, kafka_client=connect)
+            producer.init_transactions()
         except KafkaError as error:
-            self.close()
+            if producer is not None:
+                producer.close(timeout=CLOSE_SECONDS)
             for client in clients:
                 client.close()  # kafka-python forgets it where the constructor fails
             raise TransactionFailed(f"The producer could not be opened: {type(error).__name__}.") from error
+        self._producer = producer
 
     def commit(self, messages: Iterable[Message], places: Mapping[TopicPartition, Place], group: Any) -> None:
         """Write all messages and commit the places of the consumer group, both or neither.
@@ -109,9 +118,12 @@ class Sink:
 
     def close(self) -> None:
         """End the connections; an unfinished transaction is aborted by the broker."""
-        if self._producer is not None:
-            self._producer.close(timeout=CLOSE_SECONDS)
-            self._producer = None
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            try:
+                producer.close(timeout=CLOSE_SECONDS)
+            except KafkaError as error:
+                log.warning("the producer was not closed", extra={"error": type(error).__name__})
 
     def _abandon(self) -> None:
         try:

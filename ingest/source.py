@@ -25,7 +25,7 @@ LATENCY_AND_LOAD: Mapping[str, Any] = {
 
 JOIN_MS = 3_000
 """How long a rebalance is waited for at a stretch; a program that shall end waits no longer."""
-ADMIN_MS = 15_000
+ADMIN_MS = 5_000
 """How long one question to a broker may take before the turn is tried again."""
 
 
@@ -137,9 +137,10 @@ class Source:
         return int(self._consumer.position(partition, timeout_ms=ADMIN_MS))
 
     def behind(self) -> int:
-        """How many offsets of the started partitions have not been polled yet, by the newest answers of the broker."""
-        started = self.assignment() - self.held
-        ends = {partition: self._consumer.highwater(partition) for partition in started}
+        """How many offsets have not been polled yet, by the broker's newest answers; 0 while partitions are held."""
+        if self.held:
+            return 0  # one without a position would have to be asked for, and Kafka may be away
+        ends = {partition: self._consumer.highwater(partition) for partition in self.assignment()}
         return sum(max(end - self.position(partition), 0) for partition, end in ends.items() if end is not None)
 
     def group(self) -> Any:

@@ -131,7 +131,8 @@ def test_what_is_behind_is_counted(kafka_bootstrap: str, topic: str) -> None:
     source = Source([topic], group_id=fresh("g"), instance="a", options=options)
     try:
         assigned(source)
-        source.start(partition, 0)
+        for number in (0, 1):
+            source.start(TopicPartition(topic, number), 0)
         counted: list[int] = []
         while sum(counted) != 5:
             counted.append(len(source.poll(10_000).get(partition, [])))

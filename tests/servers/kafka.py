@@ -8,7 +8,7 @@ from base64 import urlsafe_b64encode
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from subprocess import run
+from subprocess import Popen, run
 
 from kafka import KafkaAdminClient
 from kafka.admin import NewTopic
@@ -53,6 +53,13 @@ def find_kafka_jars() -> Path:
 @contextmanager
 def kafka_broker() -> Iterator[str]:
     """Yield the bootstrap address of a fresh broker; topics must be created, see `create_topics`."""
+    with kafka_process() as (bootstrap, _):
+        yield bootstrap
+
+
+@contextmanager
+def kafka_process() -> Iterator[tuple[str, Popen[bytes]]]:
+    """Yield the bootstrap address of a fresh broker, and its process, for tests that halt it."""
     java = ["java", f"-Xmx{HEAP}", f"-Xms{HEAP}", "-XX:+UseSerialGC", "-cp", f"{find_kafka_jars()}/*"]
     with tempfile.TemporaryDirectory(prefix="tokenward-kafka-") as name:
         folder, log = Path(name), Path(name) / "kafka.log"
@@ -73,7 +80,7 @@ def kafka_broker() -> Iterator[str]:
             until(answers, f"Kafka on port {broker}", seconds=60)
             with admin(f"127.0.0.1:{broker}") as client:
                 client.list_topics()
-            yield f"127.0.0.1:{broker}"
+            yield f"127.0.0.1:{broker}", process
         finally:
             end(process, patience=20)
 
