@@ -36,8 +36,9 @@ KEY = b"the key of a bench, which nobody uses"
 ISSUER = Issuer(iss="https://idp.example/realms/acme")
 SEED = 20_260_101
 HOUR_MS = 3_600_000
-THEFT_EVERY = 9_973
-"""One record in so many is a theft; a prime, so that it is always another session."""
+THEFT_EVERY = 99_991
+"""One record in so many is a theft, still far more than anybody's telemetry holds; a prime, so that it is always another
+session. Each costs a turn with a transaction of its own."""
 PATIENCE_SECONDS = 300
 
 
@@ -182,7 +183,7 @@ def _worker(bootstrap: str, registry: RedisRegistry, group: str, rules: Rules) -
     return Worker(
         exchange=Exchange(_source(bootstrap, group), sink),
         reader=Reader({TELEMETRY: "native"}, issuers),
-        columns=Columns(KEY),
+        columns=Columns(KEY, issuers=issuers),
         registry=registry,
         rules=lambda: rules,
         clock=lambda: time.time_ns() // 1_000_000,

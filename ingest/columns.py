@@ -19,6 +19,7 @@ from ingest.formats import native
 from ingest.formats.event import RefreshEvent
 from ingest.memo import Memo
 from ingest.multilinear import Multilinear
+from revocation.issuers import Issuers
 from revocation.record import DIGEST_BYTES, PSEUDONYM, Scope, digester, unmask
 
 CAPACITY: Final = 65_536
@@ -59,11 +60,22 @@ Named = tuple[str, str | None]
 class Columns:
     """Builds batches under one digest key; `places` adds where addresses are, None adds nothing.
 
+    Access tokens are digested where a gateway can be told of them alone: events without a session, and, with `issuers`,
+    those of issuers whose access tokens do not carry it. A digest each is the dearest part of an event.
+
     The same event has the same row whatever the batch, the process or the machine, as long as key and files stay.
     """
 
-    def __init__(self, digest_key: bytes, places: Places | None = None, *, capacity: int = CAPACITY) -> None:
+    def __init__(
+        self,
+        digest_key: bytes,
+        places: Places | None = None,
+        issuers: Issuers | None = None,
+        *,
+        capacity: int = CAPACITY,
+    ) -> None:
         self._key = digest_key
+        self._without_sid = {issuer.iss for issuer in issuers or () if "sid" not in issuer.visible}
         self._places = places
         self._hash = Multilinear(digest_key)
         self._issuers: Memo[str] = Memo(self._issuer, _KEY, capacity)
@@ -88,7 +100,9 @@ class Columns:
         seeded = self._hash.seeded(issuer)
         subject = self._subjects.look_up(zip(iss, [e.sub for e in events], strict=True), n)
         family = self._families.look_up(zip(iss, [e.sid for e in events], strict=True), n)
-        access = self._access(iss, [e.access_jti for e in events])
+        hidden = self._without_sid
+        jtis = [e.access_jti if e.sid is None or e.iss in hidden else None for e in events]
+        access = self._access(iss, jtis)
         device_ids = [e.device_id for e in events]
         agents = [None if e.device_id else e.user_agent for e in events]
         outcome = _numbers([_OUTCOMES[e.outcome] for e in events], "uint8")

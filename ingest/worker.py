@@ -46,8 +46,13 @@ from ingest.report import StepReport
 from ingest.sink import Message
 from ingest.turn import Part, Turn
 from revocation.decide import decide
+from revocation.errors import RegistryUnavailable
 from revocation.policy import Rules
 from revocation.registry import Registry
+
+SWEEP_SECONDS = 1.0
+SWEEP = 1_000
+"""How often the registry is asked to forget ended entries, and how many at a time: Redis is busy for a millisecond."""
 
 STEPS = ("poll", "decode", "process", "decide", "apply", "settle")
 """The names of the numbered steps."""
@@ -111,7 +116,7 @@ class Worker:
         self._on_report = on_report
         self._lanes = Lanes(exchange.source, self._rules.detector, horizon_ms)
         self._crossings = Crossings()
-        self._committed_at = time.monotonic()
+        self._committed_at = self._swept_at = time.monotonic()
         exchange.on_stall = self._stalled
 
     def run(self, stop: threading.Event) -> None:
@@ -147,9 +152,20 @@ class Worker:
         except TurnLost:
             turn.lost = True
             self._lanes.forget({part.partition for part in turn.parts})
+        self._sweep()
         report = self._report(turn)
         self._on_report(report)
         return report
+
+    def _sweep(self) -> None:
+        """Let the registry forget some of what has ended; it hides that already, so a failure is made good later."""
+        if time.monotonic() - self._swept_at < SWEEP_SECONDS:
+            return
+        self._swept_at = time.monotonic()
+        try:
+            self._registry.expire(self._clock(), SWEEP)
+        except RegistryUnavailable as error:
+            self._stalled(error.reason)
 
     def _turn(self, turn: Turn) -> None:
         self._lanes.admit()

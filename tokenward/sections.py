@@ -120,7 +120,7 @@ class WorkerSettings(Section):
         default=100, ge=1, le=10_000, description="Longest wait for the first record of a turn, milliseconds."
     )
     commit_ms: int = Field(
-        default=1_000, ge=0, le=60_000, description="Longest that offsets of turns without effects wait, milliseconds."
+        default=5_000, ge=0, le=60_000, description="Longest that offsets of turns without effects wait, milliseconds."
     )
     horizon_s: int = Field(
         default=86_400,

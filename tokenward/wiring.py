@@ -58,7 +58,7 @@ def places_of(city: Path | None, asn: Path | None) -> Places:
 
 def columns_of(settings: Settings) -> Columns:
     """Events to columns, under the house's key, with the configured GeoIP files."""
-    return Columns(settings.key, places_of(settings.geoip.city, settings.geoip.asn))
+    return Columns(settings.key, places_of(settings.geoip.city, settings.geoip.asn), issuers_of(settings))
 
 
 def policy_of(settings: Settings) -> PolicyFile:

@@ -13,6 +13,7 @@ from detector.batch import SCHEMA, UNKNOWN, Fault, Kind, Outcome, RefreshBatch
 from ingest.columns import Columns
 from ingest.enrich import Places
 from ingest.formats import RefreshEvent
+from revocation.issuers import Issuer, Issuers, Visible
 from revocation.record import Scope, digester, pseudonym
 from tests.builders import DIGEST_KEY, HOME, ISS, Spot, batch, refreshes, replay
 from tests.ingest.examples import events
@@ -52,9 +53,23 @@ def test_identities_are_the_registrys_digests(scope: Scope, member: str, value: 
 def test_an_unknown_identity_is_zero_and_a_known_one_never() -> None:
     """0 means "not known", so a digest that happens to be 0 becomes 1."""
     nobody = pseudonym(bytes(15) + b"\1")
-    made = batch([event(sub=None, ip="192.0.2.66"), event(sub=nobody, sid=nobody, access_jti=nobody)])
+    made = batch([event(sub=None, ip="192.0.2.66"), event(sub=nobody, sid=nobody), event(access_jti=nobody)])
 
-    assert [0, 1] == made.subject.tolist() == made.family.tolist() == made.access.tolist()
+    assert made.subject.tolist()[:2] == [0, 1]
+    assert made.family.tolist()[:2] == [0, 1]
+    assert made.access.tolist() == [0, 0, 1]
+
+
+@pytest.mark.parametrize(("visible", "digested"), [(("sid", "jti"), False), (("sub", "jti"), True)])
+def test_an_access_token_is_digested_where_its_session_cannot_be_refused(
+    visible: tuple[Visible, ...], digested: bool
+) -> None:
+    """A session that gateways see is refused as a whole; its tokens need no digests of their own."""
+    issuers = Issuers({ISS: Issuer(iss=ISS, visible=visible)})
+
+    made = Columns(DIGEST_KEY, issuers=issuers).batch([event(sid="s-1", access_jti="a-1")])
+
+    assert bool(made.access[0]) is digested
 
 
 def test_the_successor_of_one_is_the_token_of_the_next() -> None:

@@ -11,7 +11,7 @@ from ingest.report import StepReport
 from ingest.worker import Worker
 from revocation.memory import MemoryRegistry
 from revocation.policy import Policy, Rules
-from revocation.record import State
+from revocation.record import Revocation, State
 from tests.rig import Names, Steps, clock
 from tests.servers.kafka import create_topics
 from tests.telemetry import ISSUER, KEY, RULES, Session
@@ -211,6 +211,19 @@ def test_a_policy_takes_effect_at_the_next_turn(names: Names, registry: MemoryRe
             for part in (record.value or b"").split(b",")
             if b"enforcement" in part
         ]
+
+
+def test_what_has_ended_is_forgotten(names: Names, registry: MemoryRegistry) -> None:
+    """The worker lets the registry forget entries that have ended, so that it holds what is alive."""
+    session = Session(past())
+    ended = Revocation(
+        id="r", subject=session.family, state=State.REVOKED, reasons=("manual",), decided_at=1, expires_at=clock() + 500
+    )
+    registry.apply([ended], clock())
+    with working(names, registry) as worker:
+        worker.until(lambda: list(registry.snapshot().entries) == [], "the ended entry is gone")
+
+    assert registry.find([session.family], 1) == [None]
 
 
 def test_run_ends_when_it_is_told_to(names: Names, registry: MemoryRegistry) -> None:

@@ -128,7 +128,7 @@ def _replay(form: str, geoip: Path | None, asn: Path | None, policy: Path | None
     issuers = issuers_of(settings, fallback=True)
     places = places_of(geoip or settings.geoip.city, asn or settings.geoip.asn)
     rules = PolicyFile(policy or settings.policy.path, list(issuers), key).rules()
-    return Replay(FORMATS[form], issuers, Columns(key, places), rules)
+    return Replay(FORMATS[form], issuers, Columns(key, places, issuers), rules)
 
 
 @contextmanager
