@@ -144,13 +144,17 @@ def _hour(
 
     _turn(memory, hour)
     record = memory["record"]
-    unhelped = np.maximum(record, floor << POINT)
-    learnt = np.where(surprise(level, unhelped[of]) <= hold << POINT, level, 0)
+    high = np.flatnonzero(level > floor << POINT)  # below the floor nothing surprises: nearly all are spared the rest
+    unhelped = np.maximum(record, floor << POINT)[of[high]]
+    learnt = level.copy()
+    learnt[high[surprise(level[high], unhelped) > hold << POINT]] = 0
     memory["best"] = np.maximum(memory["best"], np.maximum.reduceat(learnt, starts))
     memory["sum"] = total[lasts]
     table.write("pace", rows, memory)
-    expected = np.maximum(record + (record >> 1), floor << POINT)
-    return level, surprise(level, expected[of])
+    expected = np.maximum(record + (record >> 1), floor << POINT)[of[high]]
+    nats = np.zeros_like(level)
+    nats[high] = surprise(level[high], expected)
+    return level, nats
 
 
 def _turn(memory: NDArray[Any], hour: NDArray[np.int64]) -> None:

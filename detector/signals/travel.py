@@ -63,13 +63,14 @@ def measure(subjects: Keyed, batch: RefreshBatch, fresh: NDArray[np.bool_], conf
     inside = np.flatnonzero(source >= 0)
     np.put(there, inside, here.take(source[inside]))
     elapsed = np.abs(at - there["at"])
-    same_network = (here["network"] == there["network"]) & (here["network"] != 0)
-    judged = np.flatnonzero(located & (there["at"] > 0) & (elapsed <= config.horizon_ms) & ~same_network)
+    moved = (here["lat"] != there["lat"]) | (here["lon"] != there["lon"])
+    moved &= (here["network"] != there["network"]) | (here["network"] == 0)
+    judged = np.flatnonzero(located & moved & (there["at"] > 0) & (elapsed <= config.horizon_ms))
     km, flagged = _envelope(here[judged], there[judged], elapsed[judged], config)
 
     final = np.where(leads[runs.lasts], runs.lasts, source[runs.lasts])
-    moved = np.flatnonzero(final >= 0)
-    table.write("place", rows[moved], here.take(final[moved]))
+    led = np.flatnonzero(final >= 0)
+    table.write("place", rows[led], here.take(final[led]))
     return _in_batch_order(len(batch), runs.order[judged], flagged, km, elapsed[judged])
 
 
