@@ -60,7 +60,7 @@ stack: .stack/kafka/jars/.fetched ## start a real Kafka and a real Redis on this
 stack-stop: ## stop what `make stack` started
 	$(PYTHON) deploy/stack/stack.py stop
 
-bench: .venv/.dev ## every benchmark, as a table; ARGS="engine --json" runs one
+bench: .venv/.dev .stack/jars-if-possible ## every benchmark, as a table; ARGS="engine --json" runs one
 	$(BIN)/python -m bench $(ARGS)
 
 lock: $(if $(UV),,.venv/.dev) ## recompile the hashed requirements; ARGS=--upgrade takes newer versions
