@@ -24,6 +24,7 @@ class Forgetful(Sink):
     commits = 0
 
     def commit(self, *given: Any) -> None:
+        """Commit; the first time, say that it failed."""
         self.commits += 1
         super().commit(*given)
         if self.commits == 1:
@@ -36,6 +37,7 @@ class Clumsy(Sink):
     failures = 2
 
     def commit(self, *given: Any) -> None:
+        """Commit, once the failures are over."""
         if self.failures:
             self.failures -= 1
             raise TransactionFailed("Kafka is away.")
