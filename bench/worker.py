@@ -37,8 +37,8 @@ ISSUER = Issuer(iss="https://idp.example/realms/acme")
 SEED = 20_260_101
 HOUR_MS = 3_600_000
 THEFT_EVERY = 99_991
-"""One record in so many is a theft, still far more than anybody's telemetry holds; a prime, so that it is always another
-session. Each costs a turn with a transaction of its own."""
+"""One record in so many is a theft, still far more than anybody's telemetry holds; each costs a transaction of its own.
+A prime, so that it is always another session."""
 PATIENCE_SECONDS = 300
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from detector.engine import Engine
 from ingest.source import Place, Record
-from revocation.decide import Said
+from revocation.decide import Memory
 
 
 @dataclass(slots=True)
@@ -23,8 +23,8 @@ class Lane:
     now: int = 0
     #: The newest record's timestamp so far, epoch milliseconds; None: none had any.
     newest: int | None = None
-    #: What was decided before, so that the same is not decided again.
-    said: Said = field(default_factory=Said)
+    #: What deciding remembers, so that the same is not decided again.
+    memory: Memory = field(default_factory=Memory)
 
     def cut(self, records: Sequence[Record]) -> list[tuple[bool, Sequence[Record]]]:
         """Split records into (live?, records): what is read again, and what is to have effects; no part is empty."""

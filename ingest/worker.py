@@ -185,7 +185,7 @@ class Worker:
         self._done(turn, 3)
         for part in turn.parts:
             now = self._clock() if part.live else part.lane.now
-            part.decision = decide(part.verdicts, part.batch, self._rules, now, part.lane.said)
+            part.decision = decide(part.verdicts, part.batch, self._rules, now, part.lane.memory)
         self._done(turn, 4)
         if revocations := turn.revocations():
             turn.changes = self._exchange.insist(lambda: self._registry.apply(revocations, self._clock()))

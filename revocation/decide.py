@@ -10,7 +10,8 @@ import msgspec
 from detector.batch import RefreshBatch
 from detector.verdict import MEASUREMENTS, Level, Verdicts, slugs
 from revocation.issuers import Issuer
-from revocation.policy import ClientRules, Rules
+from revocation.living import Living, Token, digest_at
+from revocation.policy import ClientRules, Policy, Rules
 from revocation.record import Revocation, Scope, State, Subject
 
 WINDOW_MS = 15 * 60_000
@@ -63,7 +64,7 @@ class Flagged(NamedTuple):
     issuer: Issuer
 
 
-def decide(verdicts: Verdicts, batch: RefreshBatch, rules: Rules, now: int, said: "Said | None" = None) -> Decision:
+def decide(verdicts: Verdicts, batch: RefreshBatch, rules: Rules, now: int, memory: "Memory | None" = None) -> Decision:
     """Hold each verdict against the rules of its client and issuer.
 
     Args:
@@ -72,21 +73,24 @@ def decide(verdicts: Verdicts, batch: RefreshBatch, rules: Rules, now: int, said
         rules: the policy.
         now: epoch milliseconds; entries last from the later of this and the event, so that telemetry that comes late
             does not make entries that have ended already. A replay gives stream time.
-        said: what was decided before; a decision that is in it is left out, and new ones are added. Without it every
-            decision comes, those within the batch once.
+        memory: what was decided before, and the tokens seen; a decision that is in it is left out, and new ones are
+            added. Without it every decision comes, those within the batch once.
 
     Ids come from the events alone, so that replaying a stream decides the same again.
     """
-    said = Said() if said is None else said
+    memory = Memory() if memory is None else memory
     revocations: list[Revocation] = []
     alerts: list[Alert] = []
+    seen = 0
     for place, flagged in enumerate(_flagged(verdicts, batch, rules)):
+        memory.living.see(batch, seen, flagged.row + 1, rules.life_ms)
+        seen = flagged.row + 1
         subject = _subject(batch, flagged.row)
         window = int(batch.at[flagged.row]) // WINDOW_MS
         decision_id = _id("decision", subject, flagged.level.slug, *flagged.reasons, str(window))
-        if not said.add(decision_id):
+        if not memory.add(decision_id):
             continue
-        due = tuple(_revocations(flagged, batch, rules, now)) if flagged.level > Level.WATCH else ()
+        due = tuple(_revocations(flagged, batch, rules, now, memory.living)) if flagged.level > Level.WATCH else ()
         enforcement = _enforcement(flagged, due)
         if enforcement == "enforced":
             revocations.extend(due)
@@ -105,21 +109,23 @@ def decide(verdicts: Verdicts, batch: RefreshBatch, rules: Rules, now: int, said
                 expires_at=max((revocation.expires_at for revocation in due), default=0),
             )
         )
+    memory.living.see(batch, seen, len(batch), rules.life_ms)
     return Decision(revocations=tuple(revocations), alerts=tuple(alerts))
 
 
-class Said:
-    """The ids of the latest decisions, at most `capacity`: what was decided is not decided again.
+class Memory:
+    """What deciding remembers of a partition: the ids of its latest decisions, and hidden families' living tokens.
 
-    Part of a partition's state as the engine is: rebuilt by replaying the stream, so that it says the same again.
+    As much the partition's state as the engine is: rebuilt by replaying the stream, so that it decides the same again.
     """
 
-    def __init__(self, capacity: int = 100_000) -> None:
-        self._capacity = capacity
+    def __init__(self, decisions: int = 100_000, families: int = 100_000) -> None:
+        self.living = Living(families)
+        self._capacity = decisions
         self._ids: OrderedDict[str, None] = OrderedDict()
 
     def add(self, decision_id: str) -> bool:
-        """Remember the id; whether it is new."""
+        """Remember a decision; whether it is new."""
         if decision_id in self._ids:
             return False
         self._ids[decision_id] = None
@@ -154,43 +160,48 @@ def _enforcement(flagged: Flagged, due: tuple[Revocation, ...]) -> Enforcement:
     return "shadow" if flagged.rules.mode == "shadow" else "enforced"
 
 
-def _revocations(flagged: Flagged, batch: RefreshBatch, rules: Rules, now: int) -> Iterator[Revocation]:
+def _revocations(flagged: Flagged, batch: RefreshBatch, rules: Rules, now: int, living: Living) -> Iterator[Revocation]:
     """What a gateway of this issuer can match; see the head of `revocation.policy`."""
     row, issuer, policy = flagged.row, flagged.issuer, rules.policy
     at = int(batch.at[row])
-    life = max(policy.revoke_seconds, issuer.access_token_ttl) * 1000
-    if batch.family[row] and "sid" in issuer.visible:
-        subject, not_before = Subject(Scope.FAMILY, _digest(batch, "family", row)), 0
-    elif batch.access[row] and "jti" in issuer.visible:
-        subject, not_before = Subject(Scope.TOKEN, _digest(batch, "access", row)), 0
-        life = max(issuer.access_token_ttl * 1000, int(batch.access_exp[row]) - at)
-    elif batch.subject[row] and "sub" in issuer.visible and (policy.wider_reach or not batch.family[row]):
-        subject, not_before = Subject(Scope.SUBJECT, _digest(batch, "subject", row)), at
-    else:
-        return
     revoke = flagged.level is Level.REVOKE
-    state = State.REVOKED if revoke else State.QUARANTINED
-    yield Revocation(
-        id=_id("revocation", subject, state.slug, *flagged.reasons, str(at // WINDOW_MS)),
-        subject=subject,
-        state=state,
-        reasons=flagged.reasons,
-        decided_at=at,
-        expires_at=max(at, now) + (life if revoke else policy.quarantine_seconds * 1000),
-        not_before=not_before,
-    )
+    life = max(policy.revoke_seconds, issuer.access_token_ttl) if revoke else policy.quarantine_seconds
+    for subject, not_before, ends in _targets(flagged, batch, policy, living, max(at, now) + life * 1000):
+        state = State.REVOKED if revoke else State.QUARANTINED
+        yield Revocation(
+            id=_id("revocation", subject, state.slug, *flagged.reasons, str(at // WINDOW_MS)),
+            subject=subject,
+            state=state,
+            reasons=flagged.reasons,
+            decided_at=at,
+            expires_at=ends,
+            not_before=not_before,
+        )
+
+
+def _targets(
+    flagged: Flagged, batch: RefreshBatch, policy: Policy, living: Living, ends: int
+) -> Iterator[tuple[Subject, int, int]]:
+    """Whom to refuse, the cut-off, and when the entry ends: a token's with the token, every other at `ends`."""
+    row, visible = flagged.row, flagged.issuer.visible
+    family, at = int(batch.family[row]), int(batch.at[row])
+    tokens = living.of(family, at) if family else []
+    if batch.access[row] and not family:
+        tokens = [Token(digest_at(batch, "access", row), int(batch.access_exp[row]) or ends)]
+    if family and "sid" in visible:
+        yield Subject(Scope.FAMILY, digest_at(batch, "family", row)), 0, ends
+    elif tokens and "jti" in visible:
+        for token in tokens:
+            yield Subject(Scope.TOKEN, token.digest), 0, token.expires_at
+    elif batch.subject[row] and "sub" in visible and (policy.wider_reach or not family):
+        yield Subject(Scope.SUBJECT, digest_at(batch, "subject", row)), at, ends
 
 
 def _subject(batch: RefreshBatch, row: int) -> Subject:
     for scope, column in ((Scope.FAMILY, "family"), (Scope.SUBJECT, "subject")):
         if getattr(batch, column)[row]:
-            return Subject(scope, _digest(batch, column, row))
+            return Subject(scope, digest_at(batch, column, row))
     return Subject(Scope.ORIGIN, bytes(8) + int(batch.origin[row]).to_bytes(8, "big"))
-
-
-def _digest(batch: RefreshBatch, column: str, row: int) -> bytes:
-    high, low = getattr(batch, column)[row], getattr(batch, f"{column}_low")[row]
-    return int(high).to_bytes(8, "big") + int(low).to_bytes(8, "big")
 
 
 def _id(kind: str, subject: Subject, *words: str) -> str:

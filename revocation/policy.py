@@ -2,7 +2,7 @@
 
 `policy.toml` is read into `Policy`; together with the issuers it becomes `Rules`, which `decide` holds verdicts
 against. A decision about a family becomes entries that a gateway can match, by what the issuer's access tokens carry:
-the family where `sid` is visible, else the access token of the event where `jti` is, else, if the policy allows the
+the family where `sid` is visible, else each of its living access tokens where `jti` is, else, if the policy allows the
 wider reach, the subject up to this moment, else none, and the alert says so.
 """
 
@@ -130,6 +130,11 @@ class Rules(msgspec.Struct, frozen=True):
     clients: dict[int, ClientRules]
     default: ClientRules
     detector: DetectorConfig
+
+    def life_ms(self, issuer: int) -> int:
+        """How long access tokens of the issuer with that key live at most, milliseconds."""
+        known = self.issuers.get(issuer)
+        return (known or Issuer(iss="")).access_token_ttl * 1000
 
     @classmethod
     def of(

@@ -15,7 +15,7 @@ from detector.verdict import Level
 from ingest.columns import Columns
 from ingest.formats import Format, RefreshEvent, Reject
 from ingest.instant import rfc3339
-from revocation.decide import Alert, Said, decide
+from revocation.decide import Alert, Memory, decide
 from revocation.issuers import Issuers
 from revocation.policy import Rules
 from tokenward.lines import Line
@@ -63,7 +63,7 @@ class Replay:
         self._rules = rules
         self._batch_size = batch_size
         self._engine = Engine(rules.detector)
-        self._said = Said()
+        self._memory = Memory()
         self._now = 0
 
     def decisions(self, lines: Iterable[Line]) -> Iterator[dict[str, Any]]:
@@ -73,7 +73,7 @@ class Replay:
             batch = self._columns.batch(events)
             self._now = max(self._now, int(batch.at.max(initial=0)))
             verdicts = self._engine.process(batch, self._now)
-            decision = decide(verdicts, batch, self._rules, self._now, self._said)
+            decision = decide(verdicts, batch, self._rules, self._now, self._memory)
             for alert in decision.alerts:
                 self.tally.decided[alert.level] += 1
                 yield shown(alert, events[alert.row])

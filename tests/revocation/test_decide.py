@@ -1,5 +1,6 @@
 """decide: what becomes of a verdict."""
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -7,8 +8,9 @@ import pytest
 
 from detector.batch import RefreshBatch
 from detector.verdict import MEASUREMENTS, Level, Reason, Verdicts
-from revocation.decide import Decision, Said, decide
+from revocation.decide import Decision, Memory, decide
 from revocation.issuers import Issuer
+from revocation.living import Living
 from revocation.policy import ClientPolicy, Policy, Rules
 from revocation.record import Scope, State, digester
 
@@ -37,7 +39,7 @@ def batch(n: int = 1, **columns: Any) -> RefreshBatch:
         "access_exp": AT + 7_200_000,
         "origin": 41,
     }
-    return RefreshBatch.of(**{name: np.full(n, value) for name, value in (usual | columns).items()})
+    return RefreshBatch.of(**{name: np.broadcast_to(value, n) for name, value in (usual | columns).items()})
 
 
 def verdicts(*scores: float, reasons: int = Reason.REUSE_THEFT_CONFIRMED) -> Verdicts:
@@ -147,14 +149,14 @@ def test_a_client_can_have_its_own_rules() -> None:
 
 def test_the_same_decision_is_made_once() -> None:
     """Events that say the same of a family within a quarter of an hour are one decision, across batches too."""
-    said = Said()
+    memory = Memory()
     rules = Rules.of(Policy(), [], KEY)
-    first = decide(verdicts(0.99, 0.99), batch(2), rules, AT, said)
-    again = decide(verdicts(0.99), batch(at=AT + 60_000), rules, AT, said)
-    later = decide(verdicts(0.99), batch(at=AT + 1_800_000), rules, AT, said)
+    first = decide(verdicts(0.99, 0.99), batch(2), rules, AT, memory)
+    again = decide(verdicts(0.99), batch(at=AT + 60_000), rules, AT, memory)
+    later = decide(verdicts(0.99), batch(at=AT + 1_800_000), rules, AT, memory)
 
     assert [len(decision.alerts) for decision in (first, again, later)] == [1, 0, 1]
-    assert len(said) == 2
+    assert len(memory) == 2
 
 
 def test_a_replay_decides_the_same_ids() -> None:
@@ -166,9 +168,54 @@ def test_a_replay_decides_the_same_ids() -> None:
     assert [r.id for r in one.revocations] == [r.id for r in other.revocations]
 
 
-def test_what_was_said_is_bounded() -> None:
+def test_what_is_remembered_is_bounded() -> None:
     """The oldest decisions are forgotten."""
-    said = Said(capacity=2)
+    memory = Memory(decisions=2)
 
-    assert [said.add(word) for word in ("a", "b", "c", "a", "c")] == [True, True, True, True, False]
-    assert len(said) == 2
+    assert [memory.add(word) for word in ("a", "b", "c", "a", "c")] == [True, True, True, True, False]
+    assert len(memory) == 2
+
+
+HIDDEN = Issuer(iss=ISS, visible=("sub", "jti"), access_token_ttl=300)
+"""An issuer whose access tokens do not carry the session."""
+
+
+def issued(*tokens: int, family: int = 11, at: int = AT) -> RefreshBatch:
+    """Refreshes of a family that issue these access tokens, a second apart; their events do not say when they end."""
+    times = at + np.arange(len(tokens)) * 1000
+    return batch(len(tokens), at=times, family=family, access=np.array(tokens), access_exp=0)
+
+
+def refused(decision: Decision) -> list[tuple[int, int]]:
+    """The access tokens that are refused, and when each entry ends."""
+    entries = [(revocation.subject.digest, revocation.expires_at) for revocation in decision.revocations]
+    return [(int.from_bytes(digest[:8], "big"), ends) for digest, ends in entries]
+
+
+@pytest.mark.parametrize("cuts", [[], [3], [1, 2, 3, 4]])
+def test_each_living_token_of_a_hidden_family_is_refused(cuts: list[int]) -> None:
+    """The family's tokens up to the event, if not ended, each until it ends; no other family's and no later ones."""
+    rules = Rules.of(Policy(), [HIDDEN], KEY)
+    old, others = issued(90, at=AT - 400_000), issued(70, family=12)
+    events = RefreshBatch.concat([old, issued(1), others, issued(2, at=AT + 1000), issued(3, at=AT + 2000)])
+    memory, decisions = Memory(), []
+    for first, stop in pairwise([0, *cuts, 5]):
+        flag = verdicts(0.99) if first <= 3 < stop else Verdicts.empty()
+        flag = Verdicts.concat([flag]).moved(3 - first)
+        decisions.append(decide(flag, events.take(slice(first, stop)), rules, AT, memory))
+
+    assert [entry for decision in decisions for entry in refused(decision)] == [(1, AT + 300_000), (2, AT + 301_000)]
+
+
+def test_living_tokens_are_bounded() -> None:
+    """The last few tokens of the families seen last are kept."""
+    living = Living(families=2, tokens=2)
+    living.see(issued(1, 2, 3), 0, 3, lambda _: 1000)
+    for family in (12, 13):
+        living.see(issued(4, family=family), 0, 1, lambda _: 1000)
+
+    assert len(living) == 2
+    assert living.of(11, 0) == []
+    assert [token.expires_at for token in living.of(13, 0)] == [AT + 1000]
+    living.see(issued(1, 2, 3), 0, 3, lambda _: 1000)
+    assert [token.digest[7] for token in living.of(11, 0)] == [2, 3]
