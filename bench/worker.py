@@ -36,7 +36,7 @@ KEY = b"the key of a bench, which nobody uses"
 ISSUER = Issuer(iss="https://idp.example/realms/acme")
 SEED = 20_260_101
 HOUR_MS = 3_600_000
-THEFT_EVERY = 99_991
+USUAL_THEFT_EVERY = 99_991
 """One record in so many is a theft, still far more than anybody's telemetry holds; each costs a transaction of its own.
 A prime, so that it is always another session."""
 PATIENCE_SECONDS = 300
@@ -73,7 +73,7 @@ def run(args: Sequence[str]) -> Figures:
     with kafka_and_redis() as (bootstrap, redis_url):
         create_topics(bootstrap, {TELEMETRY: PARTITIONS})
         create_topics(bootstrap, dict.fromkeys(("refresh.alerts", "refresh.revocations", "refresh.dead-letters"), 1))
-        _produce(bootstrap, options.records, options.sessions)
+        _produce(bootstrap, _records(options.records, options.sessions, options.theft_every))
         for number in range(options.rounds):
             references.append(_bare(bootstrap, f"bare-{number}", options.records))
             pace, alerts = _worked(bootstrap, redis_url, f"worker-{number}", options.records)
@@ -97,13 +97,19 @@ def _options(args: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--records", type=int, default=300_000, help="in the topic (default 300000)")
     parser.add_argument("--sessions", type=int, default=20_000, help="that they are of (default 20000)")
     parser.add_argument("--rounds", type=int, default=3, help="of both in turn (default 3)")
+    parser.add_argument(
+        "--theft-every",
+        type=int,
+        default=USUAL_THEFT_EVERY,
+        help=f"one in so many records (default {USUAL_THEFT_EVERY})",
+    )
     options = parser.parse_args(args)
     if not 0 < options.sessions <= options.records <= 5_000_000 or not 0 < options.rounds <= 50:
         parser.error("records up to 5000000, no more sessions than records, rounds up to 50")
     return options
 
 
-def _records(count: int, sessions: int) -> Iterator[tuple[bytes, bytes]]:
+def _records(count: int, sessions: int, theft_every: int) -> Iterator[tuple[bytes, bytes]]:
     """Key and value of native records: an hour of refreshes in turn, each token used once but the stolen ones."""
     chance = random.Random(SEED)  # noqa: S311 - a bench's traffic, the same in every run
 
@@ -118,7 +124,7 @@ def _records(count: int, sessions: int) -> Iterator[tuple[bytes, bytes]]:
         sub, sid, ip, device = people[who]
         at = start + number * HOUR_MS // count
         event = {"id": name(), "at": at, "iss": ISSUER.iss, "sub": sub, "sid": sid, "client_id": "spa", "ip": ip}
-        if number % THEFT_EVERY == THEFT_EVERY - 1 and number >= 3 * sessions:
+        if number % theft_every == theft_every - 1 and number >= 3 * sessions:
             event |= {"outcome": "refused", "error": "reuse", "token": tokens[who][0], "ip": "192.0.2.1"}
         else:
             tokens[who] = [*tokens[who][1:], name()]
@@ -127,10 +133,10 @@ def _records(count: int, sessions: int) -> Iterator[tuple[bytes, bytes]]:
         yield sub.encode(), msgspec.json.encode(event)
 
 
-def _produce(bootstrap: str, count: int, sessions: int) -> None:
+def _produce(bootstrap: str, records: Iterator[tuple[bytes, bytes]]) -> None:
     # librdkafka, since only reading is measured; its murmur2 partitions as Java's and kafka-python's clients do.
     producer = confluent_kafka.Producer({"bootstrap.servers": bootstrap, "partitioner": "murmur2", "linger.ms": 20})
-    for key, value in _records(count, sessions):
+    for key, value in records:
         while True:
             try:
                 producer.produce(TELEMETRY, value, key)
