@@ -12,12 +12,11 @@ from tests.api.running import running
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("server", ["uvicorn", "granian"])
-def test_the_bench_reports_its_figure_beside_the_reference(server: str) -> None:
-    """One JSON object with the members of the contract, on either server."""
-    command = [sys.executable, "-m", "bench", "api", "--json", "--server", server]
-    command += ["--entries", "300", "--rounds", "1", "--seconds", "1"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+def test_the_bench_reports_its_figure_beside_the_reference() -> None:
+    """One JSON object with the members of the contract, on the server that we run."""
+    command = [sys.executable, "-m", "bench", "api", "--json", "--entries", "300", "--rounds", "1", "--seconds", "1"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr[-2_000:]
     figures = json.loads(done.stdout)
 
     assert {"name", "value", "unit", "reference", "reference_name", "ratio"} <= set(figures)
