@@ -106,7 +106,7 @@ class DetectorConfig:
 
     @property
     def hash(self) -> str:
-        """Names this configuration in verdicts and logs: 8 hexadecimal digits."""
+        """Names this configuration: equal ones have equal names, 8 hexadecimal digits."""
         plain = asdict(self)
         plain["reuse"]["client_leeway_ms"] = sorted(self.reuse.client_leeway_ms.items())
         return blake2b(repr(plain).encode(), digest_size=4).hexdigest()

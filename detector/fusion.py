@@ -20,9 +20,6 @@ from detector.signals.travel import Travel
 from detector.signals.triage import Finding
 from detector.verdict import MEASUREMENTS, Level, Reason, Verdicts
 
-TABLE_VERSION: Final = "2026-11.1"
-"""Names the weights below in verdicts and alerts."""
-
 PRIOR: Final = -9210
 """One refresh in 10,000 that is looked at is a thief's: ln(1e-4)."""
 
