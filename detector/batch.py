@@ -4,13 +4,14 @@ A key is 64 bits of a keyed digest; 0 means "not known". Subject, family and acc
 other 64 bits (`*_low`): detection needs only the first, the registry matches all 128.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from enum import IntEnum
-from typing import Self
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
+
+from detector.columnar import Columnar, Schema
 
 UNKNOWN = -1
 """What a signed column holds where the event does not say."""
@@ -44,7 +45,7 @@ class Fault(IntEnum):
     EXPIRED = 6
 
 
-SCHEMA: dict[str, tuple[str, int]] = {
+SCHEMA: Schema = {
     "at": ("int64", 0),
     "kind": ("uint8", Kind.REFRESH),
     "outcome": ("uint8", Outcome.SUCCESS),
@@ -57,6 +58,7 @@ SCHEMA: dict[str, tuple[str, int]] = {
     "family_low": ("uint64", 0),
     "client": ("uint64", 0),
     "device": ("uint64", 0),
+    "agent": ("uint64", 0),
     "network": ("uint64", 0),
     "origin": ("uint64", 0),
     "token": ("uint64", 0),
@@ -78,8 +80,10 @@ SCHEMA: dict[str, tuple[str, int]] = {
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class RefreshBatch:
-    """Parallel contiguous columns of n events, in the order of their partition; shapes are all (n,)."""
+class RefreshBatch(Columnar):
+    """Parallel contiguous columns of n events, in the order of their partition; an empty batch is the tick."""
+
+    SCHEMA: ClassVar[Schema] = SCHEMA
 
     #: When it happened at the provider, epoch milliseconds.
     at: NDArray[np.int64]
@@ -99,6 +103,8 @@ class RefreshBatch:
     #: (iss, client_id), and the device id, else the user agent without its version numbers.
     client: NDArray[np.uint64]
     device: NDArray[np.uint64]
+    #: The user agent without its version numbers: many clients that are one program have one.
+    agent: NDArray[np.uint64]
     #: The address' /24 or /48, and the address itself.
     network: NDArray[np.uint64]
     origin: NDArray[np.uint64]
@@ -122,40 +128,3 @@ class RefreshBatch:
     #: Where the record stood in Kafka (`UNKNOWN` offset: not from Kafka).
     partition: NDArray[np.int32]
     offset: NDArray[np.int64]
-
-    @classmethod
-    def of(cls, **columns: Sequence[int] | NDArray[np.generic]) -> Self:
-        """Build a batch; columns that are not given hold what "not known" is in `SCHEMA`.
-
-        Raises:
-            ValueError: a column is not of the schema, or the columns differ in length.
-        """
-        unknown = columns.keys() - SCHEMA.keys()
-        lengths = {len(column) for column in columns.values()}
-        if unknown or len(lengths) > 1:
-            raise ValueError(f"Columns of one length named in SCHEMA are needed; got {sorted(unknown)} of {lengths}.")
-        n = lengths.pop() if lengths else 0
-        return cls(
-            **{
-                name: np.ascontiguousarray(columns[name], dtype=dtype) if name in columns else np.full(n, fill, dtype)
-                for name, (dtype, fill) in SCHEMA.items()
-            }
-        )
-
-    @classmethod
-    def empty(cls) -> Self:
-        """A batch of no events: the tick."""
-        return cls.of()
-
-    @classmethod
-    def concat(cls, batches: Iterable[Self]) -> Self:
-        """The events of all batches, one after another."""
-        parts = [cls.empty(), *batches]
-        return cls(**{field.name: np.concatenate([getattr(p, field.name) for p in parts]) for field in fields(cls)})
-
-    def take(self, rows: slice | NDArray[np.integer] | NDArray[np.bool_]) -> Self:
-        """The events at `rows`, in that order."""
-        return type(self)(**{field.name: getattr(self, field.name)[rows] for field in fields(self)})
-
-    def __len__(self) -> int:
-        return len(self.at)

@@ -1,10 +1,12 @@
 """The configuration of the core: frozen values, one a signal, checked when made; behaviour is built from them."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from hashlib import blake2b
 
+from detector.odds import Odds
 from detector.table import SMALLEST
+from detector.weights import ODDS
 
 MOST_LEEWAY_MS = 60_000
 """No provider offers a longer grace period."""
@@ -50,11 +52,19 @@ class TravelConfig:
     overhead_ms: int = 30 * 60_000
     #: Clocks and rounding.
     slack_ms: int = 2 * 60_000
+    #: There and back within this time is far stronger than there alone (1 in 147,857 honest pairs in the trial).
+    return_ms: int = 3_600_000
+    #: A network is familiar to a subject that was seen there on so many days.
+    familiar_days: int = 2
+    #: AS numbers whose addresses say little about where people are: VPNs, relays, satellites, mobile carriers.
+    vague_asns: frozenset[int] = frozenset()
 
     def __post_init__(self) -> None:
         _require(self.floor_km >= 0, "The travel floor is a distance in km, 0 or more.")
         _require(min(self.rail_kmh, self.flight_kmh) > 0, "Travel speeds are in km/h and above 0.")
-        _require(min(self.horizon_ms, self.overhead_ms, self.slack_ms) >= 0, "Travel times are 0 or more.")
+        times = (self.horizon_ms, self.overhead_ms, self.slack_ms, self.return_ms)
+        _require(min(times) >= 0, "Travel times are 0 or more.")
+        _require(self.familiar_days >= 1, "A network is familiar after 1 day or more.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +86,87 @@ class CadenceConfig:
 
 
 @dataclass(frozen=True, slots=True)
-class Thresholds:
-    """The scores (probabilities) from which an event is quarantined and revoked; what is flagged below is watched."""
+class SpreadConfig:
+    """Strangers: pairs of family and origin that met for the first time less than an hour ago (`signals.spread`).
 
+    The constants are those of the design's trial on the DARPA stream; `docs/detection.md` has the figures.
+    """
+
+    #: No record of events of one pair is taken to be lower.
+    pair_floor: int = 20
+    #: Likewise of strangers' weighted events at a family, and of an origin's.
+    family_floor: int = 200
+    origin_floor: int = 100
+    #: Nats of surprise, without the margin, above which a pair's level is not learnt.
+    hold_nats: int = 20
+    #: An hour in which strangers surprised by more teaches nothing at all.
+    hour_nats: int = 50
+
+    def __post_init__(self) -> None:
+        _require(min(self.pair_floor, self.family_floor, self.origin_floor) > 0, "Spread floors are counts above 0.")
+        _require(0 < self.hold_nats <= self.hour_nats, "Spread needs 0 < hold_nats <= hour_nats.")
+
+
+@dataclass(frozen=True, slots=True)
+class Quiet:
+    """A span of stream time, epoch milliseconds, in which an issuer's refusals are explained: an announced rollover."""
+
+    issuer: int
+    begins: int
+    ends: int
+
+
+@dataclass(frozen=True, slots=True)
+class FailureConfig:
+    """Refused refreshes with a half-life of 5 minutes against the key's own record."""
+
+    #: No family's record is taken to be lower: a client that retries every few seconds through an outage.
+    family_floor: int = 20
+    #: No origin's record of refused strangers is taken to be lower, in weighted refusals: a foreign token counts 4, one
+    #: that had ended or expired 1 (phones wake up in other networks every day).
+    origin_floor: int = 40
+    #: Nats above which a level is not learnt.
+    hold_nats: int = 20
+    #: Announced signing-key rollovers: refusals within are not counted.
+    rollovers: tuple[Quiet, ...] = ()
+
+    def __post_init__(self) -> None:
+        _require(min(self.family_floor, self.origin_floor) > 0, "Failure floors are counts above 0.")
+        _require(self.hold_nats > 0, "Failure needs hold_nats above 0.")
+
+
+@dataclass(frozen=True, slots=True)
+class SystemicConfig:
+    """When a sign is held for a whole population (`detector.systemic`)."""
+
+    #: No segment's record of families with the sign is taken to be lower, by cause; half-life 5 min.
+    reuse_floor: int = 2
+    travel_floor: int = 5
+    volume_floor: int = 5
+    #: Nats of surprise from which the evidence is held.
+    hold_nats: int = 5
+    #: And the share of the segment's active families that show it, in thousandths.
+    least_share_permille: int = 20
+    #: How long it stays held after the last surprise.
+    hold_ms: int = 15 * 60_000
+
+    def __post_init__(self) -> None:
+        _require(min(self.reuse_floor, self.travel_floor, self.volume_floor) > 0, "Systemic floors are above 0.")
+        _require(self.hold_nats > 0, "Systemic needs hold_nats above 0.")
+        _require(self.least_share_permille in range(1001), "The systemic share is in thousandths, 0 to 1000.")
+        _require(self.hold_ms >= 0, "The systemic hold is a time of 0 or more.")
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """The scores (probabilities) from which an event is watched, quarantined and revoked."""
+
+    watch: float = 0.001
     quarantine: float = 0.5
     revoke: float = 0.95
 
     def __post_init__(self) -> None:
+        _require(0 < self.watch <= self.quarantine, "Thresholds need 0 < watch <= quarantine.")
         _require(0 < self.quarantine <= self.revoke <= 1, "Thresholds need 0 < quarantine <= revoke <= 1.")
 
 
@@ -93,20 +177,32 @@ class DetectorConfig:
     reuse: ReuseConfig = field(default_factory=ReuseConfig)
     travel: TravelConfig = field(default_factory=TravelConfig)
     cadence: CadenceConfig = field(default_factory=CadenceConfig)
+    spread: SpreadConfig = field(default_factory=SpreadConfig)
+    failure: FailureConfig = field(default_factory=FailureConfig)
+    systemic: SystemicConfig = field(default_factory=SystemicConfig)
     thresholds: Thresholds = field(default_factory=Thresholds)
+    odds: Odds = ODDS
     #: Tracked keys of one partition; `docs/performance.md` has the bytes each costs.
     families: int = 1_000_000
     subjects: int = 1_000_000
+    #: Pairs of family and address: those of the last day or so.
+    pairs: int = 2_000_000
+    #: Segments: clients, their releases, autonomous systems and issuers, each with the three causes.
+    segments: int = 50_000
+    #: At the origin stage: addresses, autonomous systems and programs.
+    origins: int = 1_000_000
 
     def __post_init__(self) -> None:
         _require(
-            min(self.families, self.subjects) >= SMALLEST,
-            f"The detector needs room for at least {SMALLEST} families and subjects.",
+            min(self.families, self.subjects, self.pairs, self.segments, self.origins) >= SMALLEST,
+            f"The detector needs room for at least {SMALLEST} of each kind of key.",
         )
 
     @property
     def hash(self) -> str:
         """Names this configuration: equal ones have equal names, 8 hexadecimal digits."""
-        plain = asdict(self)
-        plain["reuse"]["client_leeway_ms"] = sorted(self.reuse.client_leeway_ms.items())
-        return blake2b(repr(plain).encode(), digest_size=4).hexdigest()
+        plain = [(f.name, getattr(self, f.name)) for f in fields(self) if f.name not in {"reuse", "travel", "odds"}]
+        leeways = sorted(self.reuse.client_leeway_ms.items())
+        travel = replace(self.travel, vague_asns=frozenset()), sorted(self.travel.vague_asns)
+        told = repr((plain, self.reuse.leeway_ms, leeways, travel))
+        return blake2b(told.encode(), digest_size=4).hexdigest()

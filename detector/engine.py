@@ -11,11 +11,13 @@ the stream into batches, and any snapshot and restore between them, gives the sa
 from collections.abc import Mapping
 from typing import Any, Self
 
+import numpy as np
 from numpy.typing import NDArray
 
+from detector import pace
 from detector.batch import RefreshBatch
 from detector.config import DetectorConfig
-from detector.fusion import fuse
+from detector.fusion import Evidence, fuse
 from detector.runs import MOST_EVENTS, Runs
 from detector.signals import cadence, reuse, travel
 from detector.state import State
@@ -84,4 +86,21 @@ class Engine:
         reused = reuse.measure(families, batch, self.config.reuse)
         travelled = travel.measure(subjects, batch, reused.fresh, self.config.travel)
         paced = cadence.measure(families, subjects, batch, reused.fresh, self.config.cadence)
-        return fuse(reused, travelled, paced, self.config.cadence, self.config.thresholds)
+        evidence = Evidence(
+            n=len(batch),
+            grades={
+                "reuse": reused.finding.astype(np.int64),
+                "travel": travelled.impossible.astype(np.int64) * 2,
+                "cadence": paced.surprise >> pace.POINT,
+            },
+            measured={
+                "reuse_depth": (reused.depth, 1),
+                "reuse_age_s": (reused.age_ms, 1000),
+                "travel_km": (travelled.km, 1),
+                "travel_kmh": (travelled.kmh, 1),
+                "cadence_family": (paced.family, 1 << pace.POINT),
+                "cadence_subject": (paced.subject, 1 << pace.POINT),
+                "cadence_surprise": (paced.surprise, 1 << pace.POINT),
+            },
+        )
+        return fuse(evidence, self.config)

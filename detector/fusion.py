@@ -1,41 +1,20 @@
-"""Fusion: measurements become reasons, log-odds of theft and one score.
+"""Fusion: what the signals measured becomes reasons, log-odds of theft and one score.
 
-Each reason has a weight in log-odds (natural, thousandths); the weights of independent evidence add up onto the prior.
-A score is a probability, looked up in a table so that it has the same bits whatever the batch. The weights are
-judgement, not yet fitted; what they are built to keep: one signal short of a confirmed reuse never revokes, two
-independent ones do.
+Only rows where some signal is awake (a grade above 0) are weighed; of these, the rows that score too little to be
+watched and found nothing by name are dropped again. Evidence that is held (`detector.systemic`) weighs nothing.
 """
 
-import math
-from typing import Final
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from detector import pace
-from detector.config import CadenceConfig, Thresholds
-from detector.signals.cadence import Cadence
-from detector.signals.reuse import Reuse
-from detector.signals.travel import Travel
+from detector.config import DetectorConfig, Thresholds
+from detector.model import Model
 from detector.signals.triage import Finding
-from detector.verdict import MEASUREMENTS, Level, Reason, Verdicts
-
-PRIOR: Final = -9210
-"""One refresh in 10,000 that is looked at is a thief's: ln(1e-4)."""
-
-WEIGHTS: Final[dict[Reason, int]] = {
-    Reason.REUSE_BENIGN_RETRY: 0,
-    Reason.REUSE_CONCURRENT_CLIENT: 0,
-    Reason.REUSE_STALE_AFTER_LOGOUT: 0,
-    Reason.REUSE_THEFT_SUSPECTED: 9_900,  # two in three: asks for a fresh login
-    Reason.REUSE_THEFT_CONFIRMED: 14_000,  # 99 in 100
-    Reason.TRAVEL_IMPOSSIBLE: 9_900,  # two in three: what is left of honest flags are shared accounts
-    Reason.CADENCE_BURST: 9_900,
-}
-"""What each reason adds, by `Reason`."""
-
-WATCHED_BURST: Final = 5_000
-"""What a burst between `watch_nats` and `burst_nats` adds instead."""
+from detector.verdict import CHANNELS, MEASUREMENTS, Level, Reason, Verdicts
 
 FINDINGS: Final[dict[Finding, Reason]] = {
     Finding.BENIGN_RETRY: Reason.REUSE_BENIGN_RETRY,
@@ -44,33 +23,86 @@ FINDINGS: Final[dict[Finding, Reason]] = {
     Finding.THEFT_SUSPECTED: Reason.REUSE_THEFT_SUSPECTED,
     Finding.THEFT_CONFIRMED: Reason.REUSE_THEFT_CONFIRMED,
 }
+"""What a finding is called, whatever it weighs."""
+
+NAMES: Final[dict[str, Reason]] = {
+    "cadence": Reason.CADENCE_BURST,
+    "failure": Reason.FAILURE_REFUSED,
+    "spread": Reason.SPREAD_STRANGERS,
+    "model": Reason.MODEL_UNUSUAL,
+}
+"""What a channel is called wherever its grade weighs anything. The others have names by grade."""
+
+HOLDS: Final[dict[Reason, tuple[str, ...]]] = {
+    Reason.SYSTEMIC_REUSE: ("reuse",),
+    Reason.SYSTEMIC_TRAVEL: ("travel",),
+    Reason.SYSTEMIC_VOLUME: ("cadence", "failure", "spread"),
+}
+"""Which channels weigh nothing while a cause is held."""
+
+TRAVEL_RETURN_GRADE: Final = 3
+NOVELTY_FAMILY_GRADE: Final = 5
+"""From these grades on travel is there and back, and novelty is of the family."""
 
 _FINDING_REASON = np.array([FINDINGS.get(finding, 0) for finding in Finding], np.uint64)
-_FINDING_WEIGHT = np.array([WEIGHTS[FINDINGS[f]] if f in FINDINGS else 0 for f in Finding], np.int64)
-_STEP = 10
-_REACH = 16_000
-_SCORES = np.array([round(1 / (1 + math.exp(-x / 1000)), 6) for x in range(-_REACH, _REACH + 1, _STEP)])
+_PLACE = {channel: place for place, channel in enumerate(CHANNELS)}
 
 
-def fuse(reuse: Reuse, travel: Travel, cadence: Cadence, config: CadenceConfig, thresholds: Thresholds) -> Verdicts:
-    """Weigh what the signals measured of n events; the verdicts are those with any reason."""
-    watched = cadence.surprise >= config.watch_nats << pace.POINT
-    row = np.flatnonzero((reuse.finding != Finding.NONE) | travel.impossible | watched)
-    finding, impossible, watched = reuse.finding[row], travel.impossible[row], watched[row]
-    burst = cadence.surprise[row] >= config.burst_nats << pace.POINT
+@dataclass(slots=True, eq=False)
+class Evidence:
+    """What the signals say of n events, all (n,) in the batch's order."""
 
-    reasons = _FINDING_REASON[finding]
-    reasons |= np.where(impossible, np.uint64(Reason.TRAVEL_IMPOSSIBLE), np.uint64(0))
-    reasons |= np.where(watched, np.uint64(Reason.CADENCE_BURST), np.uint64(0))
-    odds = PRIOR + _FINDING_WEIGHT[finding] + np.where(impossible, WEIGHTS[Reason.TRAVEL_IMPOSSIBLE], 0)
-    odds += np.where(burst, WEIGHTS[Reason.CADENCE_BURST], np.where(watched, WATCHED_BURST, 0))
-    score = _SCORES[(np.clip(odds, -_REACH, _REACH) + _REACH) // _STEP]
+    n: int
+    #: Channel -> grade, int64; a channel that is absent says nothing.
+    grades: dict[str, NDArray[np.int64]] = field(default_factory=dict)
+    #: Name of a measurement -> (values, what to divide them by).
+    measured: dict[str, tuple[NDArray[Any], float]] = field(default_factory=dict)
+    #: Bits of `Reason.SYSTEMIC_*` whose evidence is held; and the `Segment` whose incident begins with this event.
+    held: NDArray[np.uint64] | None = None
+    incident: NDArray[np.uint8] | None = None
+    #: A family that had ended was refreshed.
+    revived: NDArray[np.bool_] | None = None
+
+    def awake(self) -> NDArray[np.int64]:
+        """The rows of which any signal says something."""
+        any_of = np.zeros(self.n, bool)
+        for grade in self.grades.values():
+            any_of |= grade > 0
+        if self.revived is not None:
+            any_of |= self.revived
+        return np.flatnonzero(any_of)
+
+
+def fuse(evidence: Evidence, config: DetectorConfig, model: Model | None = None) -> Verdicts:
+    """Weigh what the signals measured; the verdicts are those on events that are at least watched."""
+    row = evidence.awake()
+    grades = np.zeros((len(row), len(CHANNELS)), np.int64)
+    for channel, values in evidence.grades.items():
+        grades[:, _PLACE[channel]] = values[row]
+    measurements = _measurements(row, evidence.measured)
+    if model is not None and len(row):
+        grades[:, _PLACE["model"]] = model.grade(measurements)
+        measurements[:, MEASUREMENTS.index("model_score")] = grades[:, _PLACE["model"]] / 1000
+    held = np.zeros(len(row), np.uint64) if evidence.held is None else evidence.held[row]
+    revived = np.zeros(len(row), bool) if evidence.revived is None else evidence.revived[row]
+    incident = np.zeros(len(row), np.uint8) if evidence.incident is None else evidence.incident[row]
+
+    weights = config.odds.weigh(_unheld(grades, held))
+    score = config.odds.score(weights)
+    score[revived] = 1.0
+    reasons = _reasons(grades, config.odds.weigh_alone(grades)) | held
+    reasons[revived] |= np.uint64(Reason.EFFECTIVENESS_REFRESHED)
+    named = (grades[:, _PLACE["reuse"]] > 0) | (held > 0) | (incident > 0) | revived
+    told = np.flatnonzero(named | (score >= config.thresholds.watch))
     return Verdicts(
-        row=row,
-        level=level_of(score, thresholds),
-        score=score,
-        reasons=reasons,
-        measurements=_measurements(row, reuse, travel, cadence),
+        row=row[told],
+        level=level_of(score[told], config.thresholds),
+        score=score[told],
+        reasons=reasons[told],
+        measurements=measurements[told],
+        grades=grades[told],
+        weights=weights[told],
+        incident=incident[told],
     )
 
 
@@ -82,15 +114,34 @@ def level_of(score: NDArray[np.float64], thresholds: Thresholds) -> NDArray[np.u
     return level
 
 
-def _measurements(row: NDArray[np.int64], reuse: Reuse, travel: Travel, cadence: Cadence) -> NDArray[np.float32]:
-    one = 1 << pace.POINT
-    columns = {
-        "reuse_depth": reuse.depth[row],
-        "reuse_age_s": reuse.age_ms[row] / 1000,
-        "travel_km": travel.km[row],
-        "travel_kmh": travel.kmh[row],
-        "cadence_family": cadence.family[row] / one,
-        "cadence_subject": cadence.subject[row] / one,
-        "cadence_surprise": cadence.surprise[row] / one,
+def _unheld(grades: NDArray[np.int64], held: NDArray[np.uint64]) -> NDArray[np.int64]:
+    counting = grades.copy()
+    for cause, channels in HOLDS.items():
+        rows = np.flatnonzero(held & np.uint64(cause))
+        for channel in channels:
+            counting[rows, _PLACE[channel]] = 0
+    return counting
+
+
+def _reasons(grades: NDArray[np.int64], weights: NDArray[np.int64]) -> NDArray[np.uint64]:
+    """The bits of everything that weighs by itself; findings are named even where they weigh nothing."""
+    reasons = _FINDING_REASON[grades[:, _PLACE["reuse"]]]
+    named: dict[Reason, NDArray[np.bool_]] = {
+        reason: weights[:, _PLACE[channel]] > 0 for channel, reason in NAMES.items()
     }
-    return np.stack([columns[name] for name in MEASUREMENTS], axis=1).astype(np.float32)
+    travel, novelty = grades[:, _PLACE["travel"]], grades[:, _PLACE["novelty"]]
+    moved, new = weights[:, _PLACE["travel"]] > 0, weights[:, _PLACE["novelty"]] > 0
+    named[Reason.TRAVEL_RETURN] = moved & (travel >= TRAVEL_RETURN_GRADE)
+    named[Reason.TRAVEL_IMPOSSIBLE] = moved
+    named[Reason.NOVELTY_FAMILY] = new & (novelty >= NOVELTY_FAMILY_GRADE)
+    named[Reason.NOVELTY_SUBJECT] = new & (novelty % NOVELTY_FAMILY_GRADE > 0)
+    for reason, here in named.items():
+        reasons |= np.where(here, np.uint64(reason), np.uint64(0))
+    return reasons
+
+
+def _measurements(row: NDArray[np.int64], measured: Mapping[str, tuple[NDArray[Any], float]]) -> NDArray[np.float32]:
+    columns = np.zeros((len(row), len(MEASUREMENTS)), np.float32)
+    for name, (values, unit) in measured.items():
+        columns[:, MEASUREMENTS.index(name)] = values[row] / unit
+    return columns

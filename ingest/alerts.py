@@ -26,6 +26,20 @@ ADVICE = {
     "sign in again, and look for how the token left the device.",
     "travel.impossible": "Ask the person whether they were in both places; release the session if a VPN explains it.",
     "cadence.burst": "Look at the client that refreshes so often: a script with a stolen token, or a bad release.",
+    "travel.return": "Ask the person which of the two places is theirs; the other one is somebody else's.",
+    "spread.strangers": "A session is used from many addresses: have the person sign in again, and look for a shared "
+    "or stolen token.",
+    "spread.origin": "Look at what this origin does with so many sessions; block it if nobody knows it.",
+    "failure.refused": "Look at the client that is refused so often: a script with a dead token, or a broken release.",
+    "failure.stuffing": "Somebody tries tokens here that are not theirs: block the origin, look for the leak.",
+    "novelty.subject": "Ask the person whether the new device or network is theirs.",
+    "novelty.family": "A session moved to another device or network: ask the person whether both are theirs.",
+    "model.unusual": "Compare the measurements with what is usual for this person.",
+    "effectiveness.refreshed": "The provider still refreshes a session that had ended: end it there, at once.",
+    "systemic.reuse": "Many sessions replay tokens alike: look at the client's release; nobody was thrown out.",
+    "systemic.travel": "Many people seem to have moved at once: look at the GeoIP data; nobody was thrown out.",
+    "systemic.volume": "Many sessions refresh or fail alike: look at the client's release and at the provider; nobody "
+    "was thrown out.",
 }
 """What to do, a sentence for each reason."""
 OTHERWISE = "Look at the measurements and decide whether the session is to be released."

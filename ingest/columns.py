@@ -23,7 +23,7 @@ from revocation.issuers import Issuers
 from revocation.record import DIGEST_BYTES, PSEUDONYM, Scope, digester, unmask
 
 CAPACITY: Final = 65_536
-"""Remembered keys of each kind; with five kinds some 100 MB at most."""
+"""Remembered keys of each kind; with six kinds some 100 MB at most."""
 
 FAULTS: Final[dict[str | None, Fault]] = {
     None: Fault.NONE,
@@ -83,6 +83,7 @@ class Columns:
         self._families: Memo[Named] = Memo(partial(self._identity, Scope.FAMILY), _PAIR, capacity)
         self._clients: Memo[Named] = Memo(partial(self._identity, Scope.CLIENT), _PAIR, capacity)
         self._devices: Memo[tuple[str, str | None, str | None]] = Memo(self._device, _KEY, capacity)
+        self._agents: Memo[Named] = Memo(self._agent, _KEY, capacity)
         self._addresses: Memo[str | None] = Memo(self._address, _PLACE, capacity)
 
     def batch(
@@ -119,6 +120,7 @@ class Columns:
             family_low=family["low"],
             client=self._clients.look_up(zip(iss, [e.client_id for e in events], strict=True), n)["high"],
             device=self._devices.look_up(zip(iss, device_ids, agents, strict=True), n)["key"],
+            agent=self._agents.look_up(zip(iss, [e.user_agent for e in events], strict=True), n)["key"],
             token=self._hash([e.token or "" for e in events], seeded),
             successor=self._hash([e.successor or "" for e in events], seeded),
             access=access[:, 0],
@@ -186,6 +188,10 @@ class Columns:
         iss, device_id, user_agent = device
         if device_id:
             return (_halves(self._digest_of(Scope.DEVICE, iss)(device_id))[0],)
+        return self._agent((iss, user_agent))
+
+    def _agent(self, named: Named) -> tuple[int]:
+        iss, user_agent = named
         agent = (user_agent or "").translate(_NO_DIGITS)
         return (_halves(digester(self._key, "agent", iss)(agent))[0] if agent else 0,)
 

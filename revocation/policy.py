@@ -7,7 +7,7 @@ wider reach, the subject up to this moment, else none, and the alert says so.
 """
 
 from collections.abc import Iterable, Mapping
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -142,7 +142,7 @@ class Rules(msgspec.Struct, frozen=True):
         policy: Policy,
         issuers: Iterable[Issuer] = (),
         digest_key: bytes = b"",
-        capacities: Mapping[str, int] | None = None,
+        capacities: Mapping[str, Any] | None = None,
     ) -> "Rules":
         """Compile a policy. A client's own rules hold at every issuer given; `capacities` are DetectorConfig's."""
         issuers = list(issuers)

@@ -8,11 +8,12 @@ import pytest
 from detector.batch import SCHEMA, Fault, Outcome, RefreshBatch
 from detector.config import CadenceConfig, DetectorConfig, ReuseConfig, Thresholds, TravelConfig
 from detector.engine import Engine
-from detector.fusion import FINDINGS, WEIGHTS
+from detector.fusion import FINDINGS
 from detector.globe import HALF_ROUND_KM, distance_km
 from detector.signals.triage import Finding
 from detector.state import SCHEMA_VERSION
-from detector.verdict import Level, Reason, Verdicts, slugs
+from detector.verdict import CHANNELS, Level, Reason, Verdicts, slugs
+from detector.weights import ODDS
 
 START = 1_770_000_000_000
 
@@ -79,10 +80,10 @@ def test_a_tracked_family_costs_less_than_300_bytes() -> None:
     assert Engine(DetectorConfig()).state.families.bytes_per_row <= 300
 
 
-def test_every_finding_has_a_reason_and_every_reason_a_weight() -> None:
-    """No outcome is silent, no reason is weightless by oversight."""
+def test_every_finding_has_a_reason_and_every_channel_a_ladder() -> None:
+    """No outcome is silent, no channel is weightless by oversight."""
     assert set(FINDINGS) == set(Finding) - {Finding.NONE}
-    assert set(WEIGHTS) == set(Reason)
+    assert set(ODDS.ladders) == set(CHANNELS)
 
 
 def test_reasons_have_names() -> None:

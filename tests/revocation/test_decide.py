@@ -1,5 +1,6 @@
 """decide: what becomes of a verdict."""
 
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -47,12 +48,8 @@ def verdicts(*scores: float, reasons: int = Reason.REUSE_THEFT_CONFIRMED) -> Ver
     n = len(scores)
     measured = np.zeros((n, len(MEASUREMENTS)), np.float32)
     measured[:, 0] = 2
-    return Verdicts(
-        row=np.arange(n),
-        level=np.full(n, Level.WATCH, np.uint8),
-        score=np.array(scores),
-        reasons=np.full(n, reasons, np.uint64),
-        measurements=measured,
+    return replace(
+        Verdicts.blank(n), score=np.array(scores), reasons=np.full(n, reasons, np.uint64), measurements=measured
     )
 
 
