@@ -1,7 +1,7 @@
 """RefreshBatch: parallel columns, one row an event; the vocabulary of the house.
 
-A key is 64 bits of a keyed digest; 0 means "not known". Subject, family and access token have a second column with the
-other 64 bits (`*_low`): detection needs only the first, the registry matches all 128.
+A key is 64 bits of a keyed digest; 0 means "not known". Subject, family, origin and access token have a second column
+with the other 64 bits (`*_low`): detection needs only the first, the registry matches all 128.
 """
 
 from dataclasses import dataclass
@@ -61,6 +61,7 @@ SCHEMA: Schema = {
     "agent": ("uint64", 0),
     "network": ("uint64", 0),
     "origin": ("uint64", 0),
+    "origin_low": ("uint64", 0),
     "token": ("uint64", 0),
     "successor": ("uint64", 0),
     "access": ("uint64", 0),
@@ -108,6 +109,7 @@ class RefreshBatch(Columnar):
     #: The address' /24 or /48, and the address itself.
     network: NDArray[np.uint64]
     origin: NDArray[np.uint64]
+    origin_low: NDArray[np.uint64]
     #: The refresh token presented and the one issued for it.
     token: NDArray[np.uint64]
     successor: NDArray[np.uint64]

@@ -36,6 +36,7 @@ SCHEMA: Schema = {
     "issuer": ("uint64", 0),
     "client": ("uint64", 0),
     "address": ("uint64", 0),
+    "address_low": ("uint64", 0),
     "subject": ("uint64", 0),
     "subject_low": ("uint64", 0),
     "family": ("uint64", 0),
@@ -61,10 +62,11 @@ class Tallies(Columnar):
     #: `OriginKind`, and the origin's key (0 does not occur).
     kind: NDArray[np.uint8]
     origin: NDArray[np.uint64]
-    #: Keys of the event's issuer, client and address.
+    #: Keys of the event's issuer and client, and all 128 bits of its address.
     issuer: NDArray[np.uint64]
     client: NDArray[np.uint64]
     address: NDArray[np.uint64]
+    address_low: NDArray[np.uint64]
     #: Whose session it was, 128 bits each, as in the batch; 0: the event names none.
     subject: NDArray[np.uint64]
     subject_low: NDArray[np.uint64]

@@ -43,6 +43,7 @@ _PLACE: Final = np.dtype(
     [
         ("network", "u8"),
         ("origin", "u8"),
+        ("origin_low", "u8"),
         ("asn", "u4"),
         ("country", "u2"),
         ("lat", "i4"),
@@ -198,10 +199,10 @@ class Columns:
     def _address(self, ip: str | None) -> tuple[int, ...]:
         address = parse_address(ip) if ip else None
         if address is None:
-            return (0, 0, 0, 0, 0, 0, UNKNOWN)
+            return (0, 0, 0, 0, 0, 0, 0, UNKNOWN)
         place = self._places.locate(str(address)) if self._places else Place()
         digest = digester(self._key, Scope.ORIGIN, "")
-        keys = (_halves(digest(network_of(address)))[0], _halves(digest(str(address)))[0])
+        keys = (_halves(digest(network_of(address)))[0], *_halves(digest(str(address))))
         if place.lat is None or place.lon is None or place.accuracy_km is None:
             return (*keys, place.asn, _country(place.country), 0, 0, UNKNOWN)
         return (

@@ -201,7 +201,7 @@ def _subject(batch: RefreshBatch, row: int) -> Subject:
     for scope, column in ((Scope.FAMILY, "family"), (Scope.SUBJECT, "subject")):
         if getattr(batch, column)[row]:
             return Subject(scope, digest_at(batch, column, row))
-    return Subject(Scope.ORIGIN, bytes(8) + int(batch.origin[row]).to_bytes(8, "big"))
+    return Subject(Scope.ORIGIN, digest_at(batch, "origin", row))
 
 
 def _id(kind: str, subject: Subject, *words: str) -> str:

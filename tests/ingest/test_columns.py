@@ -95,7 +95,7 @@ def test_equal_ids_of_two_issuers_differ() -> None:
     made = batch([event(ip="192.0.2.66", **members), event(ip="192.0.2.66", **members | {"iss": "https://other"})])
     same = {name for name in SCHEMA if len(set(getattr(made, name).tolist())) == 1 and getattr(made, name)[0] > 0}
 
-    assert same == {"at", "network", "origin"}
+    assert same == {"at", "network", "origin", "origin_low"}
 
 
 def test_a_record_without_an_id_is_named_by_all_it_says() -> None:
