@@ -1,7 +1,7 @@
-"""Engine: events in, verdicts out; the one door through which the state changes.
+"""Engine: events in, verdicts and tallies out; the one door through which the state changes.
 
-For each batch: group it by family and by subject, let each signal measure and remember, weigh what they say. Any cut of
-the stream into batches, and any snapshot and restore between them, gives the same verdicts, bit for bit:
+For each batch: group it by family, subject and pair, let each signal measure and remember, weigh what they say. Any cut
+of the stream into batches, and any snapshot and restore between them, gives the same verdicts, bit for bit:
 
 - within a batch, an event sees the batch's earlier events of its key exactly as it would see them in memory;
 - where a new key finds a table full, the batch is cut at that event, and room is made between the two parts;
@@ -9,37 +9,46 @@ the stream into batches, and any snapshot and restore between them, gives the sa
 """
 
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
-import numpy as np
 from numpy.typing import NDArray
 
-from detector import pace
 from detector.batch import RefreshBatch
 from detector.config import DetectorConfig
-from detector.fusion import Evidence, fuse
+from detector.fusion import Scale, fuse
+from detector.measure import Groups, measure
+from detector.model import Model
 from detector.runs import MOST_EVENTS, Runs
-from detector.signals import cadence, reuse, travel
+from detector.signals import spread
 from detector.state import State
-from detector.table import Keyed
+from detector.systemic import segment_keys
+from detector.tallies import Tallies
 from detector.verdict import Verdicts
+
+
+class Judgement(NamedTuple):
+    """What came of a batch: the verdicts on it, and what the origin stage is to be told of it."""
+
+    verdicts: Verdicts
+    tallies: Tallies
 
 
 class Engine:
     """Judges the events of one partition. Behaviour is built from the configuration, cold or resumed, by one door."""
 
-    def __init__(self, config: DetectorConfig, state: State | None = None) -> None:
+    def __init__(self, config: DetectorConfig, model: Model | None = None, state: State | None = None) -> None:
         self.config = config
+        self.model = model
         self.state = state or State(config)
 
     @classmethod
-    def restore(cls, config: DetectorConfig, snapshot: Mapping[str, NDArray[Any]]) -> Self:
+    def restore(cls, config: DetectorConfig, model: Model | None, snapshot: Mapping[str, NDArray[Any]]) -> Self:
         """An engine that goes on where `snapshot` was taken.
 
         Raises:
             ValueError: the snapshot is of another schema, or does not fit into the configuration.
         """
-        return cls(config, State.of(config, snapshot))
+        return cls(config, model, State.of(config, snapshot))
 
     def snapshot(self) -> dict[str, NDArray[Any]]:
         """All that is remembered, as arrays; the engine may go on, the snapshot stays what it is."""
@@ -59,48 +68,41 @@ class Engine:
         Returns:
             The verdicts on the flagged events; `row` counts from the batch's start.
         """
+        return self.judge(batch, now).verdicts
+
+    def judge(self, batch: RefreshBatch, now: int) -> Judgement:
+        """The same as `process`, and the tallies of its telling events, in the batch's order."""
         self.state.clock = max(self.state.clock, now)
-        verdicts, done = [], 0
+        scale = Scale(self.config.odds)
+        verdicts, tallies, done = [], [], 0
         while done < len(batch):
             part = batch.take(slice(done, done + MOST_EVENTS))
-            families, subjects = Runs(part.family), Runs(part.subject)
-            fits = {
-                self.state.families: self.state.families.fits(families),
-                self.state.subjects: self.state.subjects.fits(subjects),
-            }
-            if full := [table for table, events in fits.items() if events == 0]:
-                for table in full:
-                    table.make_room()
+            groups = _group(part)
+            cut = self._make_room(part, groups)
+            if cut == 0:
                 continue
-            cut = min(fits.values())
             if cut < len(part):
                 part = part.take(slice(0, cut))
-                families, subjects = Runs(part.family), Runs(part.subject)
-            verdicts.append(self._judge(part, families, subjects).moved(done))
+                groups = _group(part)
+            evidence, told = measure(self.state, part, groups, self.config)
+            verdicts.append(fuse(evidence, scale, self.config.thresholds, self.model).moved(done))
+            tallies.append(told)
             done += len(part)
-        return Verdicts.concat(verdicts)
+        return Judgement(Verdicts.concat(verdicts), Tallies.concat(tallies))
 
-    def _judge(self, batch: RefreshBatch, family_runs: Runs, subject_runs: Runs) -> Verdicts:
-        families = Keyed.look_up(self.state.families, family_runs, batch.at)
-        subjects = Keyed.look_up(self.state.subjects, subject_runs, batch.at)
-        reused = reuse.measure(families, batch, self.config.reuse)
-        travelled = travel.measure(subjects, batch, reused.fresh, self.config.travel)
-        paced = cadence.measure(families, subjects, batch, reused.fresh, self.config.cadence)
-        evidence = Evidence(
-            n=len(batch),
-            grades={
-                "reuse": reused.finding.astype(np.int64),
-                "travel": travelled.impossible.astype(np.int64) * 2,
-                "cadence": paced.surprise >> pace.POINT,
-            },
-            measured={
-                "reuse_depth": (reused.depth, 1),
-                "reuse_age_s": (reused.age_ms, 1000),
-                "travel_km": (travelled.km, 1),
-                "travel_kmh": (travelled.kmh, 1),
-                "cadence_family": (paced.family, 1 << pace.POINT),
-                "cadence_subject": (paced.subject, 1 << pace.POINT),
-                "cadence_surprise": (paced.surprise, 1 << pace.POINT),
-            },
-        )
-        return fuse(evidence, self.config)
+    def _make_room(self, part: RefreshBatch, groups: Groups) -> int:
+        """How many of the part's first events have room everywhere; 0: none had, and there is room now."""
+        state = self.state
+        fits = {
+            state.families: state.families.fits(groups.families),
+            state.subjects: state.subjects.fits(groups.subjects),
+            state.pairs: state.pairs.fits(groups.pairs),
+            state.segments: state.segments.fits_events(segment_keys(part).values()),
+        }
+        for table in (table for table, events in fits.items() if events == 0):
+            table.make_room()
+        return min(fits.values())
+
+
+def _group(part: RefreshBatch) -> Groups:
+    return Groups(Runs(part.family), Runs(part.subject), Runs(spread.pair_keys(part)))

@@ -6,13 +6,15 @@ watched and found nothing by name are dropped again. Evidence that is held (`det
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.config import DetectorConfig, Thresholds
+from detector.config import Thresholds
 from detector.model import Model
+from detector.odds import Odds
 from detector.signals.triage import Finding
 from detector.verdict import CHANNELS, MEASUREMENTS, Level, Reason, Verdicts
 
@@ -31,7 +33,7 @@ NAMES: Final[dict[str, Reason]] = {
     "spread": Reason.SPREAD_STRANGERS,
     "model": Reason.MODEL_UNUSUAL,
 }
-"""What a channel is called wherever its grade weighs anything. The others have names by grade."""
+"""What channels are called at the first stage. The others have names by grade."""
 
 HOLDS: Final[dict[Reason, tuple[str, ...]]] = {
     Reason.SYSTEMIC_REUSE: ("reuse",),
@@ -63,19 +65,26 @@ class Evidence:
     #: A family that had ended was refreshed.
     revived: NDArray[np.bool_] | None = None
 
-    def awake(self) -> NDArray[np.int64]:
-        """The rows of which any signal says something."""
+    def awake(self) -> NDArray[np.bool_]:
+        """Of which events any signal says something."""
         any_of = np.zeros(self.n, bool)
         for grade in self.grades.values():
             any_of |= grade > 0
         if self.revived is not None:
             any_of |= self.revived
-        return np.flatnonzero(any_of)
+        return any_of
 
 
-def fuse(evidence: Evidence, config: DetectorConfig, model: Model | None = None) -> Verdicts:
+class Scale(NamedTuple):
+    """By what evidence is weighed, and what a channel is called wherever its grade weighs anything."""
+
+    odds: Odds
+    names: Mapping[str, Reason] = MappingProxyType(NAMES)
+
+
+def fuse(evidence: Evidence, scale: Scale, thresholds: Thresholds, model: Model | None = None) -> Verdicts:
     """Weigh what the signals measured; the verdicts are those on events that are at least watched."""
-    row = evidence.awake()
+    row = np.flatnonzero(evidence.awake())
     grades = np.zeros((len(row), len(CHANNELS)), np.int64)
     for channel, values in evidence.grades.items():
         grades[:, _PLACE[channel]] = values[row]
@@ -87,16 +96,16 @@ def fuse(evidence: Evidence, config: DetectorConfig, model: Model | None = None)
     revived = np.zeros(len(row), bool) if evidence.revived is None else evidence.revived[row]
     incident = np.zeros(len(row), np.uint8) if evidence.incident is None else evidence.incident[row]
 
-    weights = config.odds.weigh(_unheld(grades, held))
-    score = config.odds.score(weights)
+    weights = scale.odds.weigh(_unheld(grades, held))
+    score = scale.odds.score(weights)
     score[revived] = 1.0
-    reasons = _reasons(grades, config.odds.weigh_alone(grades)) | held
+    reasons = _reasons(grades, scale.odds.weigh_alone(grades), scale.names) | held
     reasons[revived] |= np.uint64(Reason.EFFECTIVENESS_REFRESHED)
     named = (grades[:, _PLACE["reuse"]] > 0) | (held > 0) | (incident > 0) | revived
-    told = np.flatnonzero(named | (score >= config.thresholds.watch))
+    told = np.flatnonzero(named | (score >= thresholds.watch))
     return Verdicts(
         row=row[told],
-        level=level_of(score[told], config.thresholds),
+        level=level_of(score[told], thresholds),
         score=score[told],
         reasons=reasons[told],
         measurements=measurements[told],
@@ -123,11 +132,11 @@ def _unheld(grades: NDArray[np.int64], held: NDArray[np.uint64]) -> NDArray[np.i
     return counting
 
 
-def _reasons(grades: NDArray[np.int64], weights: NDArray[np.int64]) -> NDArray[np.uint64]:
+def _reasons(grades: NDArray[np.int64], weights: NDArray[np.int64], names: Mapping[str, Reason]) -> NDArray[np.uint64]:
     """The bits of everything that weighs by itself; findings are named even where they weigh nothing."""
     reasons = _FINDING_REASON[grades[:, _PLACE["reuse"]]]
     named: dict[Reason, NDArray[np.bool_]] = {
-        reason: weights[:, _PLACE[channel]] > 0 for channel, reason in NAMES.items()
+        reason: weights[:, _PLACE[channel]] > 0 for channel, reason in names.items()
     }
     travel, novelty = grades[:, _PLACE["travel"]], grades[:, _PLACE["novelty"]]
     moved, new = weights[:, _PLACE["travel"]] > 0, weights[:, _PLACE["novelty"]] > 0

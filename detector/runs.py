@@ -69,12 +69,15 @@ class Runs:
         self.keys = in_order[self.starts]
         self.run = np.cumsum(self.first) - 1
 
+    def where(self, chosen: NDArray[np.bool_]) -> "Runs":
+        """The chosen events alone, (n,) in sorted order; a run without any is left out."""
+        runs = object.__new__(Runs)
+        runs._group(self.order[chosen], self.keys[self.run[chosen]])
+        return runs
+
     def only(self, chosen: NDArray[np.int64]) -> "Runs":
         """The chosen runs alone, ascending."""
-        events = self.of(chosen)
-        runs = object.__new__(Runs)
-        runs._group(self.order[events], self.keys[self.run[events]])
-        return runs
+        return self.where(self.of(chosen))
 
     def __len__(self) -> int:
         return len(self.keys)

@@ -6,11 +6,12 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from detector import systemic
 from detector.config import DetectorConfig
-from detector.signals import cadence, reuse, travel
+from detector.signals import cadence, failure, reuse, spread, travel
 from detector.table import Table
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """Goes up whenever what is remembered changes; an older snapshot is then refused, and the stream replayed."""
 
 
@@ -18,20 +19,30 @@ class State:
     """The tables of the engine, and its clock.
 
     Attributes:
-        families: by family key, what `reuse` and `cadence` remember.
-        subjects: by subject key, what `travel` and `cadence` remember.
+        families: by family key.
+        subjects: by subject key.
+        pairs: by the key of a family and an address.
+        segments: by the key of a client, a release, an autonomous system, an issuer.
         clock: stream time in epoch milliseconds, never turned back.
     """
 
     def __init__(self, config: DetectorConfig) -> None:
-        self.families = Table(config.families, reuse.SCHEMA | cadence.SCHEMA)
+        of_family = reuse.SCHEMA | cadence.SCHEMA | failure.SCHEMA | spread.FAMILY_SCHEMA | systemic.FAMILY_SCHEMA
+        self.families = Table(config.families, of_family)
         self.subjects = Table(config.subjects, travel.SCHEMA | cadence.SCHEMA)
+        self.pairs = Table(config.pairs, spread.PAIR_SCHEMA)
+        self.segments = Table(config.segments, systemic.SCHEMA)
         self.clock = 0
 
     @property
     def tables(self) -> dict[str, Table]:
         """Name -> table; the names that snapshots use."""
-        return {"families": self.families, "subjects": self.subjects}
+        return {
+            "families": self.families,
+            "subjects": self.subjects,
+            "pairs": self.pairs,
+            "segments": self.segments,
+        }
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Everything remembered, as arrays: what a snapshot is made of."""

@@ -13,7 +13,11 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from detector import pace
+from detector.batch import RefreshBatch
 from detector.columnar import Columnar, Schema
+from detector.signals.spread import Met
+from detector.verdict import Reason
 
 
 class OriginKind(IntEnum):
@@ -82,3 +86,44 @@ class Tallies(Columnar):
     held: NDArray[np.bool_]
     #: Events of the pair of family and address, half-life 5 min, `pace.POINT` fractional bits.
     level: NDArray[np.int64]
+
+
+BUSY = 4 << pace.POINT
+"""A pair with more events than this within minutes is told of, whoever it is: twice the pace of the shortest tokens."""
+
+_MIX = np.uint64(0x9E3779B97F4A7C15)
+
+
+def tally(batch: RefreshBatch, met: Met, refused: NDArray[np.bool_], held: NDArray[np.uint64]) -> Tallies:
+    """The rows of a batch's telling events.
+
+    Args:
+        batch: n events.
+        met: what is known of their pairs.
+        refused: (n,) refusals that nothing explains.
+        held: (n,) causes that a whole population shows; refusals from an address that is known are among them.
+    """
+    telling = met.contact | (met.stranger & refused) | (met.level > BUSY)
+    rows = np.flatnonzero(telling & (batch.origin != 0))
+    few = batch.take(rows)
+    kin = np.where((few.client != 0) & (few.agent != 0), few.client ^ (few.agent * _MIX), np.uint64(0))
+    origins = {OriginKind.ADDRESS: few.origin, OriginKind.NETWORK: few.asn.astype(np.uint64), OriginKind.KIN: kin}
+    n = len(rows)
+    told = Tallies.of(
+        at=np.tile(few.at, len(origins)),
+        kind=np.repeat(np.array(list(origins), np.uint8), n),
+        origin=np.concatenate(list(origins.values())),
+        **{name: np.tile(getattr(few, name), len(origins)) for name in ("issuer", "client", "fault", *_IDENTITIES)},
+        address=np.tile(few.origin, len(origins)),
+        address_low=np.tile(few.origin_low, len(origins)),
+        refused=np.tile(refused[rows], len(origins)),
+        contact=np.tile(met.contact[rows], len(origins)),
+        stranger=np.tile(met.stranger[rows], len(origins)),
+        held=np.tile((held[rows] & np.uint64(Reason.SYSTEMIC_VOLUME)) != 0, len(origins)),
+        level=np.tile(met.level[rows], len(origins)),
+    )
+    in_order = np.argsort(np.tile(np.arange(n), len(origins)), kind="stable")
+    return told.take(in_order[told.origin[in_order] != 0])
+
+
+_IDENTITIES = ("subject", "subject_low", "family", "family_low")

@@ -17,3 +17,13 @@ ODDS: Final = Odds(
     },
     source="judgement: one signal short of a confirmed reuse never revokes, two independent ones do",
 )
+
+ORIGIN_ODDS: Final = Odds(
+    prior=-9_210,
+    ladders={
+        "failure": Ladder((20, 50), (5_000, 9_900)),
+        "spread": Ladder((50,), (5_000,)),  # an aeroplane's Wi-Fi meets a hundred phones within minutes
+    },
+    source="judgement: nobody is refused for sharing an address, but for what is refused there",
+)
+"""By which origins are judged."""

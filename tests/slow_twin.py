@@ -5,59 +5,21 @@ far from their edges only (the builders keep away from them), levels and records
 """
 
 import math
-from collections import defaultdict, deque
+from collections import deque
+from collections.abc import Iterable
 from fractions import Fraction
-from typing import Any
+from typing import Any, NamedTuple
 
 from detector.config import DetectorConfig
+from detector.odds import GROUPS, Odds
+from tests.twin_of_counts import CAUSES, ONE, Count, Held, Pair, Population, Record, segments, systemic
 
 MUCH = 1 << 60
 REFRESH, LOGIN, LOGOUT, REVOKED = range(4)
-REUSE, STALE, ENDED = 3, 4, 5
-ONE = 4096
-WEIGHT = [round(2 ** (12 + s / 300)) for s in range(3600)]
-REST = [round(65536 * 2 ** (-(s % 300) / 300)) for s in range(3600)]
-FADE = [round(65536 * 2 ** (-h / 168)) for h in range(4096)]
-LOGS = [round(65536 * math.log2(1 + i / 4096)) for i in range(4097)]
-
-
-def log2(value: int) -> int:
-    """16 fractional bits, as the recipe defines it: 4096 mantissas, interpolated."""
-    exponent = value.bit_length() - 1
-    mantissa = (value << 24 >> exponent) - (1 << 24)
-    low, part = LOGS[mantissa >> 12], mantissa & 4095
-    return (exponent << 16) + low + ((LOGS[(mantissa >> 12) + 1] - low) * part >> 12)
-
-
-def surprise(level: int, expected: int) -> int:
-    """Nats times 4096."""
-    if level <= expected:
-        return 0
-    return (level * ((log2(level) - log2(expected)) * 45426 >> 16) >> 16) - (level - expected)
-
-
-class Pace:
-    """One key's level and record."""
-
-    def __init__(self) -> None:
-        self.hour = self.sum = self.record = 0
-        self.best: dict[int, int] = defaultdict(int)
-
-    def see(self, second: int, counts: bool, floor: int, hold: int) -> tuple[int, int]:
-        """Count an event; the level and its surprise, times 4096."""
-        hour, s = divmod(second, 3600)
-        if hour != self.hour:
-            passed = hour - self.hour
-            due = [best for h, best in self.best.items() if h <= hour - 2]
-            self.record = max(self.record, *due, 0) * FADE[min(passed, 4095)] >> 16
-            self.best = defaultdict(int, {h: best for h, best in self.best.items() if h > hour - 2})
-            self.sum >>= min(12 * passed, 63)
-            self.hour = hour
-        self.sum += WEIGHT[s] * counts
-        level = max((self.sum >> s // 300) * REST[s] >> 16, 1)
-        if surprise(level, max(self.record, floor * ONE)) <= hold * ONE:
-            self.best[hour] = max(self.best[hour], level)
-        return level, surprise(level, max(self.record + self.record // 2, floor * ONE))
+REUSE, STALE, ENDED, EXPIRED = 3, 4, 5, 6
+FINDINGS = [None, "benign_retry", "concurrent_client", "stale_after_logout", "theft_suspected", "theft_confirmed"]
+HELD = {"systemic.reuse": ["reuse"], "systemic.travel": ["travel"], "systemic.volume": ["cadence", "failure", "spread"]}
+MIX, BITS = 0x9E3779B97F4A7C15, 2**64
 
 
 class Memory(dict[int, dict[str, Any]]):
@@ -70,16 +32,25 @@ class Memory(dict[int, dict[str, Any]]):
         """What is remembered of the key."""
         if key not in self:
             self[key] = {
-                "seen": -1, "recent": deque(maxlen=4), "rotations": deque(maxlen=5), "ended": False,
-                "pace": Pace(), "place": None,
+                "seen": 0, "recent": deque(maxlen=4), "rotations": deque(maxlen=4), "ended": 0, "place": None,
+                "cadence": (Count(), Record()), "failure": (Count(), Record()), "spread": (Count(), Record()),
+                "slots": [0, 0, 0, 0], "pair": Pair(), "population": Population(),
             }  # fmt: skip
         return self[key]
 
-    def make_room(self, key: int) -> None:
-        """Forget a quarter if the key is new and the memory full."""
-        if key and key not in self and len(self) == self.capacity:
+    def make_room(self, keys: Iterable[int]) -> None:
+        """Forget a quarter, as often as the new ones among the keys want room."""
+        while len(self) + len({key for key in keys if key and key not in self}) > self.capacity:
             for old in sorted(self, key=lambda k: (self[k]["seen"], k))[: self.capacity // 4]:
                 del self[old]
+
+
+class Reuse(NamedTuple):
+    """What was found of a token."""
+
+    finding: str | None = None
+    at_home: bool = False
+    revived: bool = False
 
 
 class SlowTwin:
@@ -88,66 +59,154 @@ class SlowTwin:
     def __init__(self, config: DetectorConfig) -> None:
         self.config = config
         self.families, self.subjects = Memory(config.families), Memory(config.subjects)
+        self.pairs, self.populations = Memory(config.pairs), Memory(config.segments)
 
     def process(self, event: dict[str, int]) -> tuple[tuple[str, ...], float] | None:
         """Judge one event and learn from it."""
-        self.families.make_room(event["family"])
-        self.subjects.make_room(event["subject"])
+        pair = self.pair_key(event)
+        for memory, keys in (
+            (self.families, [event["family"]]), (self.subjects, [event["subject"]]), (self.pairs, [pair]),
+            (self.populations, segments(event).values()),
+        ):  # fmt: skip
+            memory.make_room(keys)
+        second = event["at"] // 1000
         family = self.families.of(event["family"]) if event["family"] else None
         subject = self.subjects.of(event["subject"]) if event["subject"] else None
-        fresh = not (family and event["event"] and event["event"] in family["recent"])
-        finding = self.reuse(family, event, fresh) if family else None
+        for known in (family, subject):
+            if known:
+                known["seen"] = max(known["seen"], second)
+        fresh = not (family and event["event"] and event["event"] % 2**32 in family["recent"])
+        reuse = self.reuse(family, event, fresh) if family else Reuse()
+        met = (False, False, 0)
+        if pair:
+            met = self.pairs.of(pair)["pair"].meet(second, int(fresh))
+            self.pairs.of(pair)["seen"] = self.pairs.of(pair)["pair"].seen
         impossible = bool(subject and fresh and self.travel(subject, event))
-        nats = 0
-        for memory, floor in ((family, self.config.cadence.family_floor), (subject, self.config.cadence.subject_floor)):
+        refused = bool(
+            fresh and event["kind"] == REFRESH and event["outcome"] and event["fault"] not in (ENDED, EXPIRED)
+        )
+        grades = {
+            "reuse": FINDINGS.index(reuse.finding),
+            "travel": 2 * impossible,
+            "cadence": self.cadence(family, subject, event, fresh) // ONE,
+            "failure": self.failure(family, refused) // ONE,
+            "spread": self.spread(family, met) // ONE,
+        }
+        stirring = grades["cadence"] >= 5 or refused
+        suspected = reuse.finding in ("theft_suspected", "theft_confirmed") and reuse.at_home
+        signs = [suspected, impossible, stirring and not met[0]]
+        asked = any(grades.values()) or reuse.revived
+        held = systemic(self.populations, event, self.slots(family, event, signs), signs, asked, self.config.systemic)
+        return self.verdict(grades, held, reuse.revived) if asked else None
+
+    def pair_key(self, event: dict[str, int]) -> int:
+        """Of a family, or a token without one, and an address; 0 where there is none."""
+        who, origin = event["family"] or event["token"], event["origin"]
+        asks = event["kind"] in (REFRESH, LOGIN) and who and origin
+        return max((who ^ (origin >> 29)) * MIX % BITS ^ origin, 1) if asks else 0
+
+    def cadence(self, family: Any, subject: Any, event: dict[str, int], fresh: bool) -> int:
+        """The larger surprise of the two."""
+        nats, config = 0, self.config.cadence
+        counts = int(fresh and event["kind"] == REFRESH)
+        for memory, floor in ((family, config.family_floor), (subject, config.subject_floor)):
             if memory:
-                memory["seen"] = max(memory["seen"], event["at"])
-                counts = fresh and event["kind"] == REFRESH
-                _, own = memory["pace"].see(memory["seen"] // 1000, counts, floor, self.config.cadence.watch_nats)
-                nats = max(nats, own if counts else 0)
-        return self.verdict(finding, impossible, nats)
+                count, record = memory["cadence"]
+                level = count.add(memory["seen"], counts)
+                nats = max(nats, record.see(memory["seen"], level, floor=floor, hold=config.watch_nats))
+        return nats * counts
 
-    def verdict(self, finding: str | None, impossible: bool, nats: int) -> tuple[tuple[str, ...], float] | None:
+    def failure(self, family: Any, refused: bool) -> int:
+        """Refusals of the family."""
+        if not family:
+            return 0
+        count, record = family["failure"]
+        level = count.add(family["seen"], int(refused))
+        if not refused:
+            record.turn(family["seen"])
+            return 0
+        return int(
+            record.see(
+                family["seen"], level, floor=self.config.failure.family_floor, hold=self.config.failure.hold_nats
+            )
+        )
+
+    def spread(self, family: Any, met: tuple[bool, bool, int]) -> int:
+        """Strangers at the family."""
+        if not family:
+            return 0
+        count, record = family["spread"]
+        level = count.add(family["seen"], 12 if met[0] else int(met[1]))
+        if not met[1]:
+            record.turn(family["seen"])
+            return 0
+        config = self.config.spread
+        return int(record.see(family["seen"], level, floor=config.family_floor, spoil=config.hour_nats))
+
+    def slots(self, family: Any, event: dict[str, int], signs: list[bool]) -> list[int]:
+        """What the event adds to its segments' counts: once in five minutes."""
+        if not family:
+            return [0, 0, 0, 0]
+        slot, weights = family["seen"] // 300 % 65536, []
+        for number, (shown, weight) in enumerate(
+            zip([True, *signs], [8 * (event["family"] % 8 == 0), 1, 1, 1], strict=True)
+        ):
+            weights.append(weight if shown and slot != family["slots"][number] else 0)
+            family["slots"][number] = slot if shown else family["slots"][number]
+        return weights
+
+    def verdict(self, grades: dict[str, int], held: Held, revived: bool) -> tuple[tuple[str, ...], float] | None:
         """Weigh what the signals say."""
-        watched, burst = (nats >= n * ONE for n in (self.config.cadence.watch_nats, self.config.cadence.burst_nats))
-        named = [(finding, f"reuse.{finding}"), (impossible, "travel.impossible"), (watched, "cadence.burst")]
-        reasons = tuple(reason for present, reason in named if present)
-        odds = -9210 + {"theft_suspected": 9900, "theft_confirmed": 14000}.get(finding or "", 0)
-        odds += 9900 * impossible + (9900 if burst else 5000 * watched)
-        odds = min(max(odds, -16000), 16000)
-        return (reasons, round(1 / (1 + math.exp(-odds / 1000)), 6)) if reasons else None
+        odds, config = self.config.odds, self.config
+        silent = {channel for cause, shown in zip(CAUSES, held.causes, strict=True) if shown for channel in HELD[cause]}
+        alone = {channel: weight(odds, channel, grade) for channel, grade in grades.items()}
+        counting = {channel: 0 if channel in silent else w for channel, w in alone.items()}
+        total = odds.prior + sum(max(counting.get(channel, 0) for channel in group) for group in GROUPS)
+        total = min(max(total, -16000), 16000) // 10 * 10
+        score = 1.0 if revived else round(1 / (1 + math.exp(-total / 1000)), 6)
+        named = [
+            *[(grades["reuse"] == number, f"reuse.{name}") for number, name in enumerate(FINDINGS) if name],
+            (alone["travel"], "travel.impossible"), (alone["cadence"], "cadence.burst"),
+            (alone["spread"], "spread.strangers"), (alone["failure"], "failure.refused"),
+            (revived, "effectiveness.refreshed"), *zip(held.causes, CAUSES, strict=True),
+        ]  # fmt: skip
+        reasons = tuple(name for present, name in named if present)
+        told = grades["reuse"] or revived or any(held.causes) or held.incident or score >= config.thresholds.watch
+        return (reasons, score) if told else None
 
-    def reuse(self, family: dict[str, Any], event: dict[str, int], fresh: bool) -> str | None:
+    def reuse(self, family: dict[str, Any], event: dict[str, int], fresh: bool) -> Reuse:
         """What becomes of the token presented, and the family's memory of it."""
-        ended = family["ended"]
-        outcome = self.triage(family, event, ended) if fresh and event["kind"] == REFRESH else None
-        family["recent"].append(event["event"])
+        ended, second = family["ended"], event["at"] // 1000
+        asks = fresh and event["kind"] == REFRESH
+        outcome, at_home = self.triage(family, event, ended > 0) if asks else (None, False)
+        revived = asks and not event["outcome"] and 0 < ended < second - 10
+        family["recent"].append(event["event"] % 2**32)
         if fresh and not event["outcome"]:
             if event["kind"] in (LOGOUT, REVOKED):
-                family["ended"] = True
+                family["ended"] = max(second, 1)
             if event["kind"] == LOGIN:
-                family["ended"] = False
+                family["ended"] = 0
             rotates = event["kind"] == REFRESH and event["token"] and event["token"] != event["successor"]
             if event["successor"] and (rotates or event["kind"] == LOGIN):
                 used = 0 if event["kind"] == LOGIN else event["token"]
                 place = (event["at"], event["device"] >> 32, event["network"] >> 32)
                 family["rotations"].appendleft((used, event["successor"], *place))
-        return outcome
+        return Reuse(outcome, at_home, revived)
 
-    def triage(self, family: dict[str, Any], event: dict[str, int], ended: bool) -> str | None:  # noqa: PLR0911 - one return an outcome
+    def triage(self, family: dict[str, Any], event: dict[str, int], ended: bool) -> tuple[str | None, bool]:  # noqa: PLR0911 - one return an outcome
         """The table of outcomes, first match wins."""
         refused, fault = bool(event["outcome"]), event["fault"]
         if refused and (fault == ENDED or ended):
-            return "stale_after_logout"
+            return "stale_after_logout", False
         rotations = list(family["rotations"])
         live = bool(rotations) and event["token"] == rotations[0][1]
         mine = [r for r in rotations if event["token"] and not live and r[0] == event["token"]]
         if not refused and any(r[1] == event["successor"] for r in mine):
-            return None  # this very rotation, delivered again
+            return None, False  # this very rotation, delivered again
         counted = event["generation"] >= 0 and event["latest_generation"] >= 0
         behind = max(event["latest_generation"] - event["generation"] - (not refused), 0) if counted else 0
         if not mine and fault not in (REUSE, STALE) and not behind:
-            return None
+            return None, False
         used = {r[0] for r in rotations}
         succeeded = any(r[1] in used for r in mine)
         old = behind > 1 if counted else (bool(mine) and all(r[1] in used for r in mine)) or fault == STALE
@@ -161,14 +220,14 @@ class SlowTwin:
         brief = abs(event["at"] - then[2]) <= leeway
         earlier = {r[4] for r in rotations[first + 1 :]} - {0} if mine else set()
         returned = other_network and not same_device and network in earlier and then[4] not in earlier
-        if old or (other_device and other_network and succeeded) or (returned and not brief):
-            return "theft_confirmed"
         same = bool(rotations) and not other_device and not other_network
+        if old or (other_device and other_network and succeeded) or (returned and not brief):
+            return "theft_confirmed", same
         if same and not succeeded:
-            return "benign_retry"
+            return "benign_retry", True
         if (same or same_device) and succeeded and brief:
-            return "concurrent_client"
-        return "theft_suspected"
+            return "concurrent_client", same
+        return "theft_suspected", same
 
     def travel(self, subject: dict[str, Any], event: dict[str, int]) -> bool:
         """Whether nobody can have come here in the time."""
@@ -185,6 +244,12 @@ class SlowTwin:
         quickest = min(km * hour / config.rail_kmh, config.overhead_ms + km * hour / config.flight_kmh)
         too_soon: bool = elapsed < math.floor(quickest) - config.slack_ms
         return too_soon and elapsed <= config.horizon_ms and km > config.floor_km
+
+
+def weight(odds: Odds, channel: str, grade: int) -> int:
+    """Thousandths of a nat."""
+    ladder = odds.ladders[channel]
+    return max([w for edge, w in zip(ladder.edges, ladder.weights, strict=True) if grade >= edge], default=0)
 
 
 def distance_km(a: dict[str, int], b: dict[str, int]) -> int:

@@ -14,7 +14,7 @@ from detector.batch import Kind, RefreshBatch
 from detector.config import CadenceConfig
 from detector.table import Keyed
 
-SCHEMA = pace.SCHEMA
+SCHEMA = {"cadence": pace.counts(1), "cadence_record": pace.records(1)}
 
 
 class Cadence(NamedTuple):
@@ -22,6 +22,7 @@ class Cadence(NamedTuple):
 
     family: NDArray[np.int64]
     subject: NDArray[np.int64]
+    expected: NDArray[np.int64]  # of the one that surprises more
     surprise: NDArray[np.int64]
 
 
@@ -30,13 +31,15 @@ def measure(
 ) -> Cadence:
     """Count the refreshes among the `fresh` events (those not delivered before), compare, and learn."""
     counted = fresh & (batch.kind == Kind.REFRESH)
-    surprise = np.zeros(len(batch), np.int64)
+    surprise, expected = np.zeros(len(batch), np.int64), np.zeros(len(batch), np.int64)
     levels = []
     for keyed, floor in ((families, config.family_floor), (subjects, config.subject_floor)):
         order = keyed.runs.order
-        measured = pace.measure(keyed, counted[order], floor=floor, hold=config.watch_nats)
+        counts = pace.count(keyed, "cadence", counted[order, None].astype(np.int64))
+        judged = pace.judge(keyed, "cadence_record", counts, [pace.Rule(floor, hold=config.watch_nats)])
         level = np.zeros(len(batch), np.int64)
-        level[order] = measured.level
-        surprise[order] = np.maximum(surprise[order], measured.surprise)
+        level[order] = counts[:, 0]
+        more = judged.surprise[:, 0] >= surprise[order]
+        surprise[order[more]], expected[order[more]] = judged.surprise[more, 0], judged.expected[more, 0]
         levels.append(level)
-    return Cadence(levels[0], levels[1], np.where(counted, surprise, 0))
+    return Cadence(levels[0], levels[1], expected, np.where(counted, surprise, 0))

@@ -36,21 +36,24 @@ from detector.batch import Fault, Kind, Outcome, RefreshBatch
 from detector.config import ReuseConfig
 from detector.runs import Runs, Trail
 from detector.signals.triage import ROTATION, Case, Triaged, generations_behind, half, triage
-from detector.table import Keyed
+from detector.table import LATEST_S, Keyed
 
-ROTATIONS = 5
+ROTATIONS = 4
 """Remembered rotations of a family. Older replays are told by the provider's error; a rotating provider has one."""
 
 RECENT = 4
 """Remembered event ids of a family. What is delivered again later than that meets the rotations' own check."""
 
+RACE_S = 10
+"""A refresh that succeeds no later than this after the family's end was on its way already."""
+
 SCHEMA = {
     "head": np.dtype(
         [
-            ("recent", "u8", (RECENT,)),  # the latest events' ids, newest first
+            ("recent", "u4", (RECENT,)),  # the lower halves of the latest events' ids, newest first
             ("live", "u8"),  # the newest token issued
-            ("count", "i4"),  # how many rotations there were: the next is written at this number modulo ROTATIONS
-            ("ended", "?"),  # whether a logout or revocation was the last word
+            ("next", "u1"),  # where the next rotation is written
+            ("ended", "u4"),  # when a logout or revocation was the last word, seconds; 0: it was not
         ]
     ),
     "rotations": np.dtype([("ring", ROTATION, (ROTATIONS,))]),
@@ -64,17 +67,22 @@ class Reuse(NamedTuple):
     finding: NDArray[np.uint8]  # a `Finding`
     depth: NDArray[np.int64]  # rotations since the token was live; 0: it is live, or nothing is known
     age_ms: NDArray[np.int64]  # since it was used first; 0 where that is not known
+    revived: NDArray[np.bool_]  # it succeeded although the family had ended
+    at_home: NDArray[np.bool_]  # it is presented from where it was used, or from where the family was last
 
 
 def measure(families: Keyed, batch: RefreshBatch, config: ReuseConfig) -> Reuse:
     """Triage every event that presents a token again, and remember the rotations."""
-    table, rows, runs, _ = families
+    table, rows, runs = families.table, families.rows, families.runs
     order = runs.order
     token, successor, kind = batch.token[order], batch.successor[order], batch.kind[order]
     accepted = batch.outcome[order] == Outcome.SUCCESS
     head = table.read("head", rows)
     fresh = _fresh(head, runs, batch.event[order])
-    ended = _ended(head, runs, kind, fresh & accepted)
+    second = batch.at[order] // 1000
+    ended_at = _ended(head, runs, kind, second, fresh & accepted)
+    ended = ended_at > 0
+    revived = ended & (second > ended_at + RACE_S) & fresh & accepted & (kind == Kind.REFRESH)
     login = kind == Kind.LOGIN
     rotates = fresh & accepted & (successor != 0)
     rotates &= login | ((kind == Kind.REFRESH) & (token != 0) & (successor != token))
@@ -89,26 +97,26 @@ def measure(families: Keyed, batch: RefreshBatch, config: ReuseConfig) -> Reuse:
     entries["at"] = batch.at[order]
     entries["device"] = half(batch.device[order])
     entries["network"] = half(batch.network[order])
-    remembered = _remembered(families, head["count"], rotates, asked, entries)
+    remembered = _remembered(families, head["next"], rotates, asked, entries)
     triaged = triage(Case(batch.take(order[asked]), ended[asked], remembered), config)
     _remember(families, head, rotates, entries)
     table.write("head", rows, head)
-    return _in_batch_order(len(batch), runs, fresh, order[asked], triaged)
+    return _in_batch_order(len(batch), runs, fresh, revived, order[asked], triaged)
 
 
 def _remembered(
     families: Keyed,
-    count: NDArray[np.int32],
+    next_: NDArray[np.uint8],
     rotates: NDArray[np.bool_],
     asked: NDArray[np.bool_],
     entries: NDArray[Any],
 ) -> NDArray[Any]:
     """The last rotations before each of the m asked events, (m, ROTATIONS) of `ROTATION`, newest first."""
-    table, rows, runs, _ = families
+    table, rows, runs = families.table, families.rows, families.runs
     chosen = np.flatnonzero(runs.total(asked))
     events = runs.of(chosen)
     trail = Trail(runs.only(chosen), rotates[events], ROTATIONS)
-    oldest_first = (count[chosen, None] + np.arange(ROTATIONS)) % ROTATIONS
+    oldest_first = (next_[chosen, None].astype(np.int64) + np.arange(ROTATIONS)) % ROTATIONS
     memory = np.take_along_axis(table.read("rotations", rows[chosen])["ring"], oldest_first, axis=1)
     slots = trail.slot[asked[events], None] - 1 - np.arange(ROTATIONS)
     before: NDArray[Any] = trail.lay(memory, entries[events])[slots]
@@ -117,16 +125,16 @@ def _remembered(
 
 def _remember(families: Keyed, head: NDArray[Any], rotates: NDArray[np.bool_], entries: NDArray[Any]) -> None:
     """Write each run's last rotations over its oldest ones."""
-    table, rows, runs, _ = families
+    table, rows, runs = families.table, families.rows, families.runs
     per_run = runs.total(rotates)
     number = runs.count_before(rotates)
     kept = np.flatnonzero(rotates & (number >= (per_run - ROTATIONS)[runs.run]))
     run = runs.run[kept]
-    place = (head["count"][run] + number[kept]) % ROTATIONS
+    place = (head["next"][run] + number[kept]) % ROTATIONS
     table.write_at("rotations", rows[run], place, entries.take(kept))
     newest = np.flatnonzero(np.append(run[1:] != run[:-1], True)[: len(run)])
     head["live"][run[newest]] = entries["issued"][kept[newest]]
-    head["count"] += per_run.astype(np.int32)
+    head["next"] = (head["next"] + per_run) % ROTATIONS
 
 
 def _told(batch: RefreshBatch) -> NDArray[np.bool_]:
@@ -136,8 +144,12 @@ def _told(batch: RefreshBatch) -> NDArray[np.bool_]:
     return told | (generations_behind(batch) > 0)
 
 
-def _fresh(head: NDArray[Any], runs: Runs, event: NDArray[np.uint64]) -> NDArray[np.bool_]:
-    """Whether an event is not among the family's last `RECENT`, and remember them; an event without an id is fresh."""
+def _fresh(head: NDArray[Any], runs: Runs, whole: NDArray[np.uint64]) -> NDArray[np.bool_]:
+    """Whether an event is not among the family's last `RECENT`, and remember them; an event without an id is fresh.
+
+    Halves of ids are compared: one event in a billion is passed over for it.
+    """
+    event = whole.astype(np.uint32)
     memory = head["recent"].copy()
     first = event[runs.starts]
     known = np.zeros(len(first), bool)
@@ -161,24 +173,43 @@ def _fresh(head: NDArray[Any], runs: Runs, event: NDArray[np.uint64]) -> NDArray
         head["recent"][reaching, 0] = event[here]
     longer = several[runs.starts[several] + RECENT <= runs.lasts[several]]
     head["recent"][longer] = event[runs.lasts[longer, None] - np.arange(RECENT)]
-    fresh: NDArray[np.bool_] = ~again | (event == 0)
+    fresh: NDArray[np.bool_] = ~again | (whole == 0)
     return fresh
 
 
-def _ended(head: NDArray[Any], runs: Runs, kind: NDArray[np.uint8], counts: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Whether a logout or revocation, and no login since, came before each event in its family; and remember it."""
+def _ended(
+    head: NDArray[Any], runs: Runs, kind: NDArray[np.uint8], second: NDArray[np.int64], counts: NDArray[np.bool_]
+) -> NDArray[np.int64]:
+    """When each event's family had ended before it without a login since, seconds, else 0; and remember it."""
     ends = counts & ((kind == Kind.LOGOUT) | (kind == Kind.REVOKED))
     marks = ends | (counts & (kind == Kind.LOGIN))
+    said = np.where(ends, np.clip(second, 1, LATEST_S), 0)
     mark = runs.last_before(marks)
-    before: NDArray[np.bool_] = np.where(mark >= 0, ends[mark], head["ended"][runs.run])
-    head["ended"] = np.where(marks, ends, before)[runs.lasts]
+    before: NDArray[np.int64] = np.where(mark >= 0, said[mark], head["ended"][runs.run].astype(np.int64))
+    head["ended"] = np.where(marks, said, before)[runs.lasts]
     return before
 
 
-def _in_batch_order(n: int, runs: Runs, fresh: NDArray[np.bool_], place: NDArray[np.int64], triaged: Triaged) -> Reuse:
-    reuse = Reuse(np.ones(n, bool), np.zeros(n, np.uint8), np.zeros(n, np.int64), np.zeros(n, np.int64))
+def _in_batch_order(
+    n: int,
+    runs: Runs,
+    fresh: NDArray[np.bool_],
+    revived: NDArray[np.bool_],
+    place: NDArray[np.int64],
+    triaged: Triaged,
+) -> Reuse:
+    reuse = Reuse(
+        fresh=np.ones(n, bool),
+        finding=np.zeros(n, np.uint8),
+        depth=np.zeros(n, np.int64),
+        age_ms=np.zeros(n, np.int64),
+        revived=np.zeros(n, bool),
+        at_home=np.zeros(n, bool),
+    )
+    reuse.revived[runs.order] = revived
     reuse.fresh[runs.order] = fresh
     reuse.finding[place] = triaged.finding
     reuse.depth[place] = triaged.depth
     reuse.age_ms[place] = triaged.age_ms
+    reuse.at_home[place] = triaged.at_home
     return reuse

@@ -47,7 +47,7 @@ def measure(subjects: Keyed, batch: RefreshBatch, fresh: NDArray[np.bool_], conf
     Logins and refreshes count, refused ones too: a thief who is refused is somewhere all the same. Logouts and
     revocations may come from a server or an administrator. `fresh` (n,) events are those not delivered before.
     """
-    table, rows, runs, _ = subjects
+    table, rows, runs = subjects.table, subjects.rows, subjects.runs
     here = np.empty(len(batch), SCHEMA["place"])
     for name in SCHEMA["place"].names or ():
         here[name] = getattr(batch, name)

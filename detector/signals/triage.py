@@ -53,6 +53,7 @@ class Triaged(NamedTuple):
     finding: NDArray[np.uint8]
     depth: NDArray[np.int64]
     age_ms: NDArray[np.int64]
+    at_home: NDArray[np.bool_]
 
 
 class _Chain(NamedTuple):
@@ -104,7 +105,9 @@ def triage(case: Case, config: ReuseConfig) -> Triaged:
     finding = np.where(chain.delivered, Finding.NONE, finding).astype(np.uint8)
     depth = np.where(counted, behind, np.where(chain.known, chain.first + 1, np.where(old, 2, 1)))
     told_of = finding != Finding.NONE
-    return Triaged(finding, np.where(told_of & again, depth, 0), np.where(told_of & chain.known, age, 0))
+    return Triaged(
+        finding, np.where(told_of & again, depth, 0), np.where(told_of & chain.known, age, 0), told_of & place.same
+    )
 
 
 def _chain(case: Case) -> _Chain:

@@ -60,7 +60,7 @@ def test_a_snapshot_of_another_schema_is_refused() -> None:
     snapshot = Engine(DetectorConfig()).snapshot() | {"schema": np.array([SCHEMA_VERSION + 1])}
 
     with pytest.raises(ValueError, match="start without it"):
-        Engine.restore(DetectorConfig(), snapshot)
+        Engine.restore(DetectorConfig(), None, snapshot)
 
 
 def test_a_snapshot_stays_what_it_is() -> None:

@@ -18,8 +18,8 @@ def table(capacity: int = 8) -> Table:
 
 
 def seen(a_table: Table, *numbers: int, at: int) -> None:
-    """Let the keys be seen at a time."""
-    Keyed.look_up(a_table, Runs(keys(*numbers)), np.full(len(numbers), at))
+    """Let the keys be seen at a second."""
+    Keyed.look_up(a_table, Runs(keys(*numbers)), np.full(len(numbers), at * 1000))
 
 
 def test_new_keys_get_rows_of_zeros() -> None:
@@ -112,5 +112,5 @@ def test_it_grows_only_as_far_as_its_capacity() -> None:
     a_table.rows(np.arange(1, 3001, dtype=np.uint64))
 
     assert len(a_table) == 3000
-    assert a_table.bytes_per_row == 8 + 8 + 3 * 4 + 16
+    assert a_table.bytes_per_row == 4 + 8 + 3 * 4 + 12
     a_table.check()

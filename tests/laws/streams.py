@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from detector.batch import RefreshBatch
-from detector.config import CadenceConfig, DetectorConfig
+from detector.config import CadenceConfig, DetectorConfig, FailureConfig, SpreadConfig, SystemicConfig
 
 START = 1_770_000_000_000
 """A moment in February 2026, an hour's edge not far away."""
@@ -16,8 +16,18 @@ START = 1_770_000_000_000
 PLACES = [(5252, 1340), (4885, 235), (4071, -7400), (-3387, 15121), (5252, 1341)]
 """Hundredths of a degree: Berlin, Paris, New York, Sydney, and a kilometre from the first."""
 
-TINY = DetectorConfig(families=8, subjects=8, cadence=CadenceConfig(family_floor=2, subject_floor=3))
-"""Room for eight keys and a low floor: eviction and bursts happen within a test's few hundred events."""
+TINY = DetectorConfig(
+    families=8,
+    subjects=8,
+    pairs=8,
+    segments=12,
+    origins=8,
+    cadence=CadenceConfig(family_floor=2, subject_floor=3),
+    spread=SpreadConfig(pair_floor=2, family_floor=4, origin_floor=3, hold_nats=2, hour_nats=5),
+    failure=FailureConfig(family_floor=1, origin_floor=3, hold_nats=4),
+    systemic=SystemicConfig(reuse_floor=1, travel_floor=1, volume_floor=1, hold_nats=1, hold_ms=60_000),
+)
+"""Room for eight keys and low floors: eviction, bursts and holds happen within a test's few hundred events."""
 
 
 def key(salt: int, number: int) -> int:
@@ -47,6 +57,10 @@ def ugly(seed: int, n: int, users: int, *, hot: float, spread_ms: int) -> Refres
         "client": [key(4, int(c)) for c in rng.integers(1, 3, n)],
         "device": [key(5, int(d)) for d in rng.integers(0, 3, n)],
         "network": [key(6, int(w)) for w in rng.integers(0, 4, n)],
+        "agent": [key(8, int(a)) for a in rng.integers(0, 3, n)],
+        "issuer": [key(9, int(i)) for i in rng.integers(0, 3, n)],
+        "origin": [key(10, int(o)) for o in rng.integers(0, 6, n)],
+        "asn": rng.integers(0, 3, n),
         "token": [key(7, int(t)) for t in step],
         "successor": [key(7, int(t)) for t in np.where(rng.random(n) < 0.8, step + 1, rng.integers(0, 7, n))],
         "generation": np.where(rng.random(n) < 0.1, step, -1),

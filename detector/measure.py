@@ -1,0 +1,99 @@
+"""Measure: every signal's turn at one batch, in the order in which they need one another."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detector import pace, systemic
+from detector.batch import RefreshBatch
+from detector.config import DetectorConfig
+from detector.fusion import Evidence
+from detector.runs import Runs
+from detector.signals import cadence, failure, reuse, spread, travel
+from detector.signals.cadence import Cadence
+from detector.signals.failure import Failure
+from detector.signals.reuse import Reuse
+from detector.signals.spread import Met, Spread
+from detector.signals.travel import Travel
+from detector.signals.triage import Finding
+from detector.state import State
+from detector.systemic import Systemic
+from detector.table import Keyed
+from detector.tallies import Tallies, tally
+
+ONE = 1 << pace.POINT
+STIRRING_NATS = 5
+"""A burst that surprises by so much is a sign of the volume that a population may show."""
+
+
+class Groups(NamedTuple):
+    """The batch's events by each kind of key."""
+
+    families: Runs
+    subjects: Runs
+    pairs: Runs
+
+
+def measure(state: State, batch: RefreshBatch, groups: Groups, config: DetectorConfig) -> tuple[Evidence, Tallies]:
+    """What the signals say of `batch`, and what they pass on about its origins; there must be room in the tables."""
+    families = Keyed.look_up(state.families, groups.families, batch.at)
+    subjects = Keyed.look_up(state.subjects, groups.subjects, batch.at)
+    pairs = Keyed.look_up(state.pairs, groups.pairs, batch.at)
+    reused = reuse.measure(families, batch, config.reuse)
+    travelled = travel.measure(subjects, batch, reused.fresh, config.travel)
+    paced = cadence.measure(families, subjects, batch, reused.fresh, config.cadence)
+    met = spread.meet(pairs, len(batch), reused.fresh)
+    strangers = spread.measure(families, met, config.spread)
+    failed = failure.measure(families, batch, reused.fresh, config.failure)
+    evidence = _evidence(batch, reused, travelled, paced, strangers, failed)
+    signs = _signs(reused, travelled, paced, failed, met)
+    population = systemic.measure(families, state.segments, batch, signs, evidence.awake(), config.systemic)
+    evidence.held, evidence.incident = population.held, population.incident
+    evidence.measured |= _of_population(population)
+    return evidence, tally(batch, met, failure.refusals(batch, reused.fresh, config.failure), population.held)
+
+
+def _signs(reused: Reuse, travelled: Travel, paced: Cadence, failed: Failure, met: Met) -> NDArray[np.bool_]:
+    """What a whole population may show at once, (n, 3) in the order of `systemic.CAUSES`."""
+    suspected = (reused.finding >= Finding.THEFT_SUSPECTED) & reused.at_home
+    bursting = (paced.surprise >= STIRRING_NATS << pace.POINT) | failed.refused
+    return np.stack([suspected, travelled.impossible, bursting & ~met.contact], axis=1)
+
+
+def _evidence(
+    batch: RefreshBatch, reused: Reuse, travelled: Travel, paced: Cadence, strangers: Spread, failed: Failure
+) -> Evidence:
+    return Evidence(
+        n=len(batch),
+        grades={
+            "reuse": reused.finding.astype(np.int64),
+            "travel": travelled.impossible.astype(np.int64) * 2,
+            "cadence": paced.surprise >> pace.POINT,
+            "failure": failed.surprise >> pace.POINT,
+            "spread": strangers.surprise >> pace.POINT,
+        },
+        measured={
+            "reuse_depth": (reused.depth, 1),
+            "reuse_age_s": (reused.age_ms, 1000),
+            "travel_km": (travelled.km, 1),
+            "travel_kmh": (travelled.kmh, 1),
+            "cadence_family": (paced.family, ONE),
+            "cadence_subject": (paced.subject, ONE),
+            "cadence_usual": (paced.expected, ONE),
+            "cadence_surprise": (paced.surprise, ONE),
+            "failure_count": (failed.level, ONE),
+            "failure_surprise": (failed.surprise, ONE),
+            "spread_count": (strangers.level, ONE),
+            "spread_surprise": (strangers.surprise, ONE),
+        },
+        revived=reused.revived,
+    )
+
+
+def _of_population(population: Systemic) -> dict[str, tuple[NDArray[np.int64], float]]:
+    return {
+        "systemic_families": (population.families, ONE),
+        "systemic_share": (population.share, 1000),
+        "client_families": (population.client_families, ONE),
+    }

@@ -1,0 +1,113 @@
+"""failure: refreshes that are refused again and again; at an origin, of families that it never met: token stuffing.
+
+A refusal counts where it says that the token is wrong. That a session has ended or expired is everyday life: phones
+wake up, tabs stay open. Refusals that an announced signing-key rollover explains are not counted at all.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detector import pace
+from detector.batch import Fault, Kind, Outcome, RefreshBatch
+from detector.config import FailureConfig
+from detector.table import Keyed
+
+SCHEMA = {"refusals": pace.counts(1), "refusals_record": pace.records(1)}
+
+EVERYDAY = (Fault.ENDED, Fault.EXPIRED)
+"""Faults that are no sign of a wrong token."""
+
+
+ORIGIN_SCHEMA = {
+    "foreign": pace.counts(2),  # weighted refusals, contacts
+    "foreign_record": pace.records(1),
+    "slow": pace.counts(2),
+    "slow_record": pace.records(1),
+}
+
+FOREIGN = 4
+"""What a foreign token weighs."""
+SLOWER = 72
+CONTACTS = 2
+"""Weighted refusals must be at least contacts divided by this: one contact in eight brings a foreign token."""
+
+
+class Failure(NamedTuple):
+    """What was measured, (n,) in the batch's order, in refusals and nats with `pace.POINT` fractional bits."""
+
+    refused: NDArray[np.bool_]  # the refusal counts
+    level: NDArray[np.int64]
+    expected: NDArray[np.int64]
+    surprise: NDArray[np.int64]
+
+
+def refusals(batch: RefreshBatch, fresh: NDArray[np.bool_], config: FailureConfig) -> NDArray[np.bool_]:
+    """Which of the `fresh` events (n,) are refusals that nothing explains."""
+    refused: NDArray[np.bool_] = fresh & (batch.kind == Kind.REFRESH) & (batch.outcome == Outcome.REFUSED)
+    for quiet in config.rollovers:
+        inside = (batch.at >= quiet.begins) & (batch.at < quiet.ends)
+        refused &= ~(inside & (batch.issuer == np.uint64(quiet.issuer)))
+    return refused
+
+
+def measure(families: Keyed, batch: RefreshBatch, fresh: NDArray[np.bool_], config: FailureConfig) -> Failure:
+    """Count each family's refusals, compare, and learn."""
+    order = families.runs.order
+    refused = refusals(batch, fresh, config) & ~np.isin(batch.fault, EVERYDAY)
+    level = pace.count(families, "refusals", refused[order, None].astype(np.int64))
+    rule = pace.Rule(config.family_floor, hold=config.hold_nats)
+    judged = pace.judge(families, "refusals_record", level, [rule], refused[order, None])
+    failure = Failure(refused, *(np.zeros(len(batch), np.int64) for _ in range(3)))
+    failure.level[order] = level[:, 0]
+    failure.expected[order] = judged.expected[:, 0]
+    failure.surprise[order] = judged.surprise[:, 0]
+    return failure
+
+
+class Stuffing(NamedTuple):
+    """What was measured at origins, (n,) in the order of the events, `pace.POINT` fractional bits."""
+
+    level: NDArray[np.int64]
+    surprise: NDArray[np.int64]  # the larger of fast and slow
+
+
+def stuffing(
+    origins: Keyed,
+    contact: NDArray[np.bool_],
+    refused: NDArray[np.bool_],
+    fault: NDArray[np.uint8],
+    floor: int,
+    hold: int,
+) -> Stuffing:
+    """Count strangers' refusals at each origin, fast and slow, compare, and learn.
+
+    Args:
+        origins: n events grouped by origin.
+        contact: (n,) first attempts of strangers.
+        refused: (n,) refusals that nothing explains.
+        fault: (n,) `Fault`.
+        floor: no record is taken to be lower, weighted refusals.
+        hold: nats above which a level is not learnt.
+    """
+    order = origins.runs.order
+    wrong = contact & refused
+    weight = np.where(wrong, np.where(np.isin(fault, EVERYDAY), 1, FOREIGN), 0)
+    weights = np.stack([weight, contact], axis=1)[order]
+    fast = _foreign(origins, "foreign", weights, wrong[order], pace.Rule(floor, hold=hold))
+    slower = origins._replace(latest=origins.latest // SLOWER)
+    slow = _foreign(slower, "slow", weights, wrong[order], pace.Rule(floor, hold=hold))
+    found = Stuffing(np.zeros(len(contact), np.int64), np.zeros(len(contact), np.int64))
+    found.level[order] = fast.level
+    found.surprise[order] = np.maximum(fast.surprise, slow.surprise)
+    return found
+
+
+def _foreign(
+    origins: Keyed, name: str, weights: NDArray[np.int64], wrong: NDArray[np.bool_], rule: pace.Rule
+) -> Stuffing:
+    level = pace.count(origins, name, weights)
+    nats = pace.judge(origins, f"{name}_record", level[:, :1], [rule], wrong[:, None]).surprise[:, 0]
+    share = level[:, 0] * CONTACTS >= level[:, 1]
+    return Stuffing(level[:, 0], np.where(share, nats, 0))

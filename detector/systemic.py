@@ -1,0 +1,199 @@
+"""systemic: a sign that a whole population shows at once is no attack on each of its members; its evidence is held.
+
+Each event belongs to segments: the client's release (client and user agent), the client, the autonomous system, the
+issuer. A segment counts its active families, and those that show a sign, each family once in five minutes:
+
+- *reuse*: a replayed token that comes from where it was used (a release that forgets to store the new token);
+- *travel*: an impossible move of a device that is not new (a wrong GeoIP update);
+- *volume*: a burst, or refusals, from an address that the family knows (an outage and its retries, a key rollover, a
+  release that refreshes in a loop). Foreign tokens are tried from addresses that their families never met.
+
+Where the number of families with a sign surprises against the segment's own record (`detector.pace`) and is a stated
+share of the active ones, the sign's evidence is held in that segment until `hold_ms` after the last surprise. What a
+narrower segment holds is not judged in a wider one, so that one bad release does not blind a whole issuer. The event at
+which holding begins is the incident; it names the widest segment that is hit as evenly as the narrowest.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detector import pace
+from detector.batch import RefreshBatch
+from detector.config import SystemicConfig
+from detector.runs import Runs
+from detector.table import LATEST_S, Keyed, Table
+from detector.verdict import Reason, Segment
+
+SLOT_S = 300
+"""A family counts once in this time."""
+SAMPLE = 8
+"""One family in so many is counted as active, for all of them."""
+
+CAUSES = (Reason.SYSTEMIC_REUSE, Reason.SYSTEMIC_TRAVEL, Reason.SYSTEMIC_VOLUME)
+WHERE: dict[Segment, tuple[bool, bool, bool]] = {
+    Segment.RELEASE: (True, False, True),
+    Segment.CLIENT: (True, False, True),
+    Segment.NETWORK: (False, True, True),
+    Segment.ISSUER: (True, True, True),
+}
+"""Which causes each segment judges, the narrowest first. A wrong position has nothing to do with a release."""
+
+FAMILY_SCHEMA = {"signs": np.dtype([("slot", "u2", (4,))])}  # of the last count as active, and with each sign
+SCHEMA = {
+    "families": pace.counts(4),  # active, and with each sign
+    "families_record": pace.records(3),
+    "held": np.dtype([("until", "u4", (3,))]),  # seconds
+}
+
+_MIX = np.uint64(0x9E3779B97F4A7C15)
+
+
+class Systemic(NamedTuple):
+    """What was found, (n,) in the batch's order."""
+
+    held: NDArray[np.uint64]  # bits of `CAUSES` whose evidence is held at this event
+    incident: NDArray[np.uint8]  # the `Segment`, where holding begins with this event
+    families: NDArray[np.int64]  # with the sign that is held, `pace.POINT` fractional bits
+    share: NDArray[np.int64]  # of the segment's active families, thousandths
+    client_families: NDArray[np.int64]  # active ones of the client, `pace.POINT` fractional bits
+
+
+def segment_keys(batch: RefreshBatch) -> dict[Segment, NDArray[np.uint64]]:
+    """The key of each event's segments, (n,); 0 where it has none of that kind."""
+    release = np.where((batch.client != 0) & (batch.agent != 0), batch.client ^ (batch.agent * _MIX), np.uint64(0))
+    plain = {
+        Segment.RELEASE: release,
+        Segment.CLIENT: batch.client,
+        Segment.NETWORK: batch.asn.astype(np.uint64),
+        Segment.ISSUER: batch.issuer,
+    }
+    return {kind: np.where(key != 0, (key + np.uint64(kind)) * _MIX | np.uint64(1), 0) for kind, key in plain.items()}
+
+
+def measure(
+    families: Keyed,
+    segments: Table,
+    batch: RefreshBatch,
+    signs: NDArray[np.bool_],
+    asked: NDArray[np.bool_],
+    config: SystemicConfig,
+) -> Systemic:
+    """Count signs by segment, and find what is held.
+
+    Args:
+        families: the batch grouped by family.
+        segments: the table of segments, with room for the batch's.
+        batch: n events.
+        signs: (n, 3) which of `CAUSES` each event shows.
+        asked: (n,) events of which the client's active families are to be told.
+        config: floors, surprise, share and time.
+    """
+    n = len(batch)
+    weights = _once_in_a_slot(families, n, signs)
+    chosen = np.flatnonzero(weights.any(axis=1) | signs.any(axis=1) | asked)
+    found = Systemic(np.zeros(n, np.uint64), np.zeros(n, np.uint8), *(np.zeros(n, np.int64) for _ in range(3)))
+    few = batch.take(chosen)
+    left = signs[chosen]  # what no narrower segment holds
+    shares, begins = np.zeros((len(Segment), len(chosen), 3), np.int64), np.zeros((len(chosen), 3), bool)
+    for kind, keys in segment_keys(few).items():
+        here = _Segment.of(segments, Runs(keys), few.at, weights[chosen], signs[chosen])
+        judged = left & np.array(WHERE[kind])
+        held, began = here.hold(judged, config)
+        shares[kind] = here.share
+        begins |= began
+        _tell(found, chosen, held, here)
+        left = left & ~held
+        if kind is Segment.CLIENT:
+            found.client_families[chosen] = here.level[:, 0]
+    found.incident[chosen] = _widest(shares, begins)
+    return found
+
+
+def _once_in_a_slot(families: Keyed, n: int, signs: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """What each event adds to its segments' counts, (n, 4): of a family's events in one slot only the first."""
+    table, rows, runs, latest, _ = families
+    memory = table.read("signs", rows)
+    slot = (latest // SLOT_S).astype(np.uint16)
+    weights = np.zeros((n, 4), np.int64)
+    before = runs.before(slot.astype(np.int64), memory["slot"][:, 0].astype(np.int64))
+    sampled = (runs.keys % np.uint64(SAMPLE) == 0)[runs.run]
+    weights[runs.order, 0] = SAMPLE * (sampled & (slot != before))
+    memory["slot"][:, 0] = slot[runs.lasts]
+    for cause in np.flatnonzero(signs.any(axis=0)):
+        shown = signs[runs.order, cause]
+        some = runs.where(shown)
+        of = np.flatnonzero(runs.total(shown))
+        before = some.before(slot[shown].astype(np.int64), memory["slot"][of, cause + 1].astype(np.int64))
+        weights[some.order, cause + 1] = slot[shown] != before
+        memory["slot"][of, cause + 1] = slot[shown][some.lasts]
+    table.write("signs", rows, memory)
+    return weights
+
+
+class _Segment(NamedTuple):
+    """The chosen events grouped by one kind of segment; arrays are in the order of the chosen events."""
+
+    keyed: Keyed
+    signs: NDArray[np.bool_]
+    level: NDArray[np.int64]  # (m, 4) active families and those with each sign
+    share: NDArray[np.int64]  # (m, 3) thousandths
+
+    @classmethod
+    def of(
+        cls,
+        table: Table,
+        runs: Runs,
+        at: NDArray[np.int64],
+        weights: NDArray[np.int64],
+        signs: NDArray[np.bool_],
+    ) -> "_Segment":
+        keyed = Keyed.look_up(table, runs, at)
+        level = np.zeros((len(at), 4), np.int64)
+        level[runs.order] = pace.count(keyed, "families", weights[runs.order])
+        active = np.maximum(level[:, :1], level[:, 1:])
+        return cls(keyed, signs, level, level[:, 1:] * 1000 // np.maximum(active, 1))
+
+    def hold(self, judged: NDArray[np.bool_], config: SystemicConfig) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """Which signs (m, 3) are held here, and with which the holding begins; and remember until when."""
+        table, rows, runs, latest, _ = self.keyed
+        order = runs.order
+        rules = [
+            pace.Rule(floor, hold=config.hold_nats)
+            for floor in (config.reuse_floor, config.travel_floor, config.volume_floor)
+        ]
+        nats = pace.judge(self.keyed, "families_record", self.level[order, 1:], rules, judged[order]).surprise
+        strikes = (nats >= config.hold_nats << pace.POINT) & (self.share[order] >= config.least_share_permille)
+        memory = table.read("held", rows)
+        held, began = np.zeros_like(judged), np.zeros_like(judged)
+        for cause in range(len(CAUSES)):
+            until = np.where(strikes[:, cause], np.minimum(latest + config.hold_ms // 1000, LATEST_S), 0)
+            head = memory["until"][:, cause].astype(np.int64)
+            until = runs.running_max(until, head)
+            held[order, cause] = judged[order, cause] & (until >= latest)
+            began[order, cause] = strikes[:, cause] & (runs.before(until, head) < latest)
+            memory["until"][:, cause] = until[runs.lasts]
+        table.write("held", rows, memory)
+        return held, began
+
+
+def _tell(found: Systemic, chosen: NDArray[np.int64], held: NDArray[np.bool_], here: _Segment) -> None:
+    for cause, bit in enumerate(CAUSES):
+        rows = np.flatnonzero(held[:, cause])
+        found.held[chosen[rows]] |= np.uint64(bit)
+        found.families[chosen[rows]] = here.level[rows, cause + 1]
+        found.share[chosen[rows]] = here.share[rows, cause]
+
+
+def _widest(shares: NDArray[Any], begins: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """Of each event with which a holding begins, the widest segment hit at least half as evenly as the hardest hit."""
+    incident = np.zeros(len(begins), np.uint8)
+    for cause in range(len(CAUSES)):
+        rows = np.flatnonzero(begins[:, cause])
+        by_kind = shares[:, rows, cause]
+        even = (by_kind * 2 >= by_kind.max(axis=0)) & (by_kind > 0)
+        for kind, causes in WHERE.items():
+            if causes[cause]:
+                incident[rows[even[kind]]] = kind
+    return incident
