@@ -20,8 +20,12 @@ BATCH_SPAN_MS = 60_000
 """Stream time of one batch: 1,092 events a second, as 330,000 sessions with 5-minute tokens make."""
 
 
+ROAMING = 0.05
+"""The share of refreshes that come through another network than the one at home."""
+
+
 class Traffic:
-    """Honest sessions at their natural pace: each rotates its chain, one in twenty roams, all have a position."""
+    """Honest sessions at their natural pace: each rotates its chain, some roam, all have a position."""
 
     def __init__(self, sessions: int) -> None:
         self._rng = np.random.default_rng(1)
@@ -38,6 +42,7 @@ class Traffic:
         turn[order] = self._turn[who[order]] + nth
         np.add.at(self._turn, who, 1)
         self._now += BATCH_SPAN_MS
+        away = self._rng.random(BATCH) < ROAMING
         return RefreshBatch.of(
             at=np.sort(self._rng.integers(self._now, self._now + BATCH_SPAN_MS, BATCH)),
             event=self._rng.integers(1, 2**63, BATCH),
@@ -45,7 +50,12 @@ class Traffic:
             subject=_key(2, who // 2),
             client=_key(3, who % 5),
             device=_key(4, who),
-            network=_key(5, who * 20 + (self._rng.random(BATCH) < 0.05)),
+            agent=_key(7, who % 40),
+            issuer=_key(8, who % 3),
+            network=_key(5, who * 20 + away),
+            origin=_key(9, who * 20 + away),
+            asn=1 + who % 300 + 300 * away,
+            country=np.full(BATCH, 17_477),
             token=_key(6, who * 1_000_003 + turn),
             successor=_key(6, who * 1_000_003 + turn + 1),
             lat=who // 2 % 120 * 100 - 6000,
@@ -100,6 +110,5 @@ def run(arguments: Sequence[str]) -> Figures:
         sorted_,
         "np.sort of the batch's keys",
         hostile_events_per_second=round(hostile),
-        bytes_per_family=engine.state.families.bytes_per_row,
-        bytes_per_subject=engine.state.subjects.bytes_per_row,
+        **{f"bytes_per_{name}_row": table.bytes_per_row for name, table in engine.state.tables.items()},
     )

@@ -174,3 +174,9 @@ class Keyed(NamedTuple):
         latest = runs.running_max(np.minimum(at[runs.order] // 1000, LATEST_S), head)
         table.write("seen", rows, latest[runs.lasts].astype(np.uint32))
         return cls(table, rows, runs, latest, runs.before(latest, head))
+
+    def where(self, chosen: NDArray[np.bool_]) -> "Keyed":
+        """The chosen events alone, (n,) in the batch's order; nothing is read or written for the others."""
+        here = chosen[self.runs.order]
+        rows = self.rows[np.flatnonzero(self.runs.total(here))]
+        return Keyed(self.table, rows, self.runs.where(here), self.latest[here], self.before[here])

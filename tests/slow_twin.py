@@ -118,13 +118,10 @@ class SlowTwin:
 
     def failure(self, family: Any, refused: bool) -> int:
         """Refusals of the family."""
-        if not family:
+        if not family or not refused:
             return 0
         count, record = family["failure"]
-        level = count.add(family["seen"], int(refused))
-        if not refused:
-            record.turn(family["seen"])
-            return 0
+        level = count.add(family["seen"], 1)
         return int(
             record.see(
                 family["seen"], level, floor=self.config.failure.family_floor, hold=self.config.failure.hold_nats
@@ -133,7 +130,7 @@ class SlowTwin:
 
     def spread(self, family: Any, met: tuple[bool, bool, int]) -> int:
         """Strangers at the family."""
-        if not family:
+        if not family or not any(met[:2]):
             return 0
         count, record = family["spread"]
         level = count.add(family["seen"], 12 if met[0] else int(met[1]))

@@ -35,11 +35,10 @@ CONTACTS = 2
 
 
 class Failure(NamedTuple):
-    """What was measured, (n,) in the batch's order, in refusals and nats with `pace.POINT` fractional bits."""
+    """What was measured of the refusals that count, (n,) in the batch's order, `pace.POINT` fractional bits."""
 
-    refused: NDArray[np.bool_]  # the refusal counts
+    refused: NDArray[np.bool_]
     level: NDArray[np.int64]
-    expected: NDArray[np.int64]
     surprise: NDArray[np.int64]
 
 
@@ -54,14 +53,13 @@ def refusals(batch: RefreshBatch, fresh: NDArray[np.bool_], config: FailureConfi
 
 def measure(families: Keyed, batch: RefreshBatch, fresh: NDArray[np.bool_], config: FailureConfig) -> Failure:
     """Count each family's refusals, compare, and learn."""
-    order = families.runs.order
     refused = refusals(batch, fresh, config) & ~np.isin(batch.fault, EVERYDAY)
-    level = pace.count(families, "refusals", refused[order, None].astype(np.int64))
-    rule = pace.Rule(config.family_floor, hold=config.hold_nats)
-    judged = pace.judge(families, "refusals_record", level, [rule], refused[order, None])
-    failure = Failure(refused, *(np.zeros(len(batch), np.int64) for _ in range(3)))
+    failing = families.where(refused)
+    order = failing.runs.order
+    level = pace.count(failing, "refusals", np.ones((len(order), 1), np.int64))
+    judged = pace.judge(failing, "refusals_record", level, [pace.Rule(config.family_floor, hold=config.hold_nats)])
+    failure = Failure(refused, np.zeros(len(batch), np.int64), np.zeros(len(batch), np.int64))
     failure.level[order] = level[:, 0]
-    failure.expected[order] = judged.expected[:, 0]
     failure.surprise[order] = judged.surprise[:, 0]
     return failure
 

@@ -58,7 +58,7 @@ class Reach(NamedTuple):
 
 
 class Spread(NamedTuple):
-    """What *in* measured, (n,) in the batch's order, `pace.POINT` fractional bits."""
+    """What *in* measured of contacts and strangers, (n,) in the batch's order, `pace.POINT` fractional bits."""
 
     level: NDArray[np.int64]
     expected: NDArray[np.int64]
@@ -95,11 +95,13 @@ def meet(pairs: Keyed, n: int, counted: NDArray[np.bool_]) -> Met:
 
 def measure(families: Keyed, met: Met, config: SpreadConfig) -> Spread:
     """Count strangers at each family, compare, and learn."""
-    order = families.runs.order
-    level = pace.count(families, "strangers", _weight(met)[order, None])
+    weight = _weight(met)
+    visited = families.where(weight > 0)
+    order = visited.runs.order
+    level = pace.count(visited, "strangers", weight[order, None])
     rule = pace.Rule(config.family_floor, spoil=config.hour_nats)
-    judged = pace.judge(families, "strangers_record", level, [rule], met.stranger[order, None])
-    spread = Spread(*(np.zeros(len(met.stranger), np.int64) for _ in Spread._fields))
+    judged = pace.judge(visited, "strangers_record", level, [rule], met.stranger[order, None])
+    spread = Spread(*(np.zeros(len(weight), np.int64) for _ in Spread._fields))
     spread.level[order] = level[:, 0]
     spread.expected[order] = judged.expected[:, 0]
     spread.surprise[order] = judged.surprise[:, 0]
