@@ -11,6 +11,7 @@ BENCHES = {
     "api": "bench.api",
     "deny": "bench.deny",
     "engine": "bench.engine",
+    "quality": "bench.quality",
     "travel": "bench.travel",
     "worker": "bench.worker",
 }

@@ -58,7 +58,7 @@ class Span(msgspec.Struct, frozen=True):
         """The storms, evenly spread."""
         first, last = self.start + QUIET_MS, self.end - ECHO_MS
         step = (last - first) // max(len(self.storms), 1)
-        return [(kind, first + number * step) for number, kind in enumerate(self.storms)]
+        return [(kind, first + number * step + step // 2) for number, kind in enumerate(self.storms)]
 
     def simulation(self) -> Simulation:
         """The simulation at its beginning."""
