@@ -12,6 +12,7 @@ BENCHES = {
     "burst": "bench.burst",
     "deny": "bench.deny",
     "engine": "bench.engine",
+    "quality": "bench.quality",
     "travel": "bench.travel",
     "worker": "bench.worker",
 }

@@ -41,8 +41,30 @@ def show(all_figures: Sequence[Figures]) -> None:
     columns = ("name", "value", "unit", "reference", "reference_name", "ratio")
     table = Table(*columns, "more")
     for figures in all_figures:
-        more = [f"{name} {_text(value)}" for name, value in figures.items() if name not in columns]
+        more = [
+            f"{name} {_text(value)}" for name, value in figures.items() if name not in (*columns, *_matrices(figures))
+        ]
         table.add_row(*(_text(figures.get(column, "")) for column in columns), "\n".join(more))
+    Console().print(table)
+    for figures in all_figures:
+        for name, matrix in _matrices(figures).items():
+            _show_matrix(f"{figures['name']}: {name}", matrix)
+
+
+def _matrices(figures: Figures) -> dict[str, Mapping[str, Mapping[str, object]]]:
+    """The members that are tables themselves: rows by name, each a mapping."""
+    return {
+        name: value
+        for name, value in figures.items()
+        if isinstance(value, Mapping) and value and all(isinstance(row, Mapping) for row in value.values())
+    }
+
+
+def _show_matrix(title: str, matrix: Mapping[str, Mapping[str, object]]) -> None:
+    columns = list(dict.fromkeys(column for row in matrix.values() for column in row))
+    table = Table("", *columns, title=title)
+    for name, row in matrix.items():
+        table.add_row(name, *(_text(row.get(column, "")) for column in columns))
     Console().print(table)
 
 

@@ -14,13 +14,13 @@ from revocation.policy import Policy, Rules
 from tokenward.faults import WrongUse
 from tokenward.lines import Line
 from tokenward.replay import Replay
-from tokenward.simulate.run import KINDS, Span, labels, simulate
+from tokenward.simulate.run import Span, Truth, labels, simulate
 from tokenward.simulate.shapes import SHAPES
-from tokenward.simulate.simulation import APPLICATIONS
-from tokenward.simulate.thefts import Theft
+from tokenward.simulate.simulation import APPLICATIONS, Happening
+from tokenward.simulate.thefts import CLASSIC, Theft
 
 SPAN = Span(seed=7, sessions=600, hours=1.5, thefts=12, start=1_767_600_000_000)
-DOCUMENTATION = [ip_network(text) for text in ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32")]
+DOCUMENTATION = [ip_network(text) for text in ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "3fff::/20")]
 LEVELS = {"quarantine": 1, "revoke": 2}
 DOCUMENTATION_ASNS = range(64_496, 64_512)
 
@@ -28,8 +28,8 @@ DOCUMENTATION_ASNS = range(64_496, 64_512)
 def events_of(span: Span) -> tuple[list[RefreshEvent], list[Theft]]:
     """All events, and the thefts."""
     events: list[RefreshEvent] = []
-    _, thefts = simulate(span, events.append)
-    return events, thefts
+    truth = simulate(span, events.append)
+    return events, truth.thefts
 
 
 @pytest.fixture(scope="module")
@@ -97,8 +97,8 @@ def test_labels_name_what_happened(simulated: tuple[list[RefreshEvent], list[The
     events, thefts = simulated
     by_id = {event.id or "": event for event in events}
 
-    assert {kind: SPAN.thefts // len(KINDS) for kind in KINDS} == {
-        kind: sum(theft.kind == kind for theft in thefts) for kind in KINDS
+    assert {kind: SPAN.thefts // len(CLASSIC) for kind in CLASSIC} == {
+        kind: sum(theft.kind == kind for theft in thefts) for kind in CLASSIC
     }
     for theft in thefts:
         own = [by_id[name] for name in theft.events]
@@ -155,10 +155,13 @@ def test_labels_are_lines_with_a_last_one_about_all() -> None:
         events=["e"],
     )
 
-    first, last = labels(SPAN, 5, [theft])
+    truth = Truth(msgspec.structs.replace(SPAN, sessions=1, thefts=0).simulation())
+    truth.see(Happening(RefreshEvent(at=SPAN.start, iss="i", outcome="success"), theft))
+
+    first, last = labels(SPAN, truth)
 
     assert ("theft", "2026-01-05T08:00:00.000Z", "s") == (first["type"], first["at"], first["sid"])
-    assert ("simulation", 7, 5, 1) == (last["type"], last["seed"], last["events"], last["thefts"])
+    assert ("simulation", 7, 1, 1) == (last["type"], last["seed"], last["events"], last["thefts"])
 
 
 def test_thefts_need_time() -> None:

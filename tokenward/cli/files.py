@@ -1,4 +1,4 @@
-"""The commands that work on files: replay and simulate."""
+"""The command that works on files: replay."""
 
 import secrets
 import sys
@@ -15,23 +15,14 @@ from rich.table import Table
 
 from ingest.columns import Columns
 from ingest.formats import FORMATS
-from ingest.instant import epoch_ms
-from tokenward.cli.common import ConfigOption, JsonOption, print_json, print_line, safe
+from tokenward.cli.common import ConfigOption, JsonOption, print_json, safe
 from tokenward.faults import WrongUse
 from tokenward.lines import check_files, read_lines
 from tokenward.policies import PolicyFile
 from tokenward.replay import Replay, Tally
 from tokenward.settings import read_settings
-from tokenward.simulate.people import HOUR
-from tokenward.simulate.run import Span, write_labels
-from tokenward.simulate.run import labels as describe
-from tokenward.simulate.run import simulate as run_simulation
-from tokenward.simulate.shapes import SHAPES
-from tokenward.simulate.targets import file_target, topic_target
-from tokenward.wiring import clock, issuers_of, places_of
+from tokenward.wiring import issuers_of, places_of
 
-FIRST_MOMENT = epoch_ms("2026-01-05T08:00:00Z")
-"""When simulations in files begin: a Monday's morning."""
 COLOURS = {"watch": "cyan", "quarantine": "yellow", "revoke": "bold red"}
 WIDTH = 160
 """Columns of a table that goes to no terminal."""
@@ -72,54 +63,6 @@ def replay(
         _print_summary(found, summary)
     if verbose:
         _print_refused(run.tally)
-
-
-def simulate(
-    *,
-    seed: Annotated[int, typer.Option(help="The same seed gives the same telemetry.")] = 1,
-    sessions: Annotated[int, typer.Option(min=1, max=1_000_000, help="People at a time.")] = 1000,
-    hours: Annotated[float, typer.Option(min=0.01, max=24 * 31, help="How long, in hours of stream time.")] = 2.0,
-    thefts: Annotated[int, typer.Option(min=0, max=100_000, help="How many sessions are stolen.")] = 20,
-    format_: Annotated[
-        str, typer.Option("--format", help=f"What the records look like: {', '.join(SHAPES)}.")
-    ] = "native",
-    out: Annotated[Path | None, typer.Option(help="File to write, one record a line; .gz is packed.")] = None,
-    topic: Annotated[str | None, typer.Option(help="Kafka topic to write, instead of a file.")] = None,
-    labels: Annotated[Path | None, typer.Option(help="File for the truth (default: beside --out).")] = None,
-    start: Annotated[
-        str | None, typer.Option(help="First moment, RFC 3339 (default: a fixed one; topics: so that it ends now).")
-    ] = None,
-    config: ConfigOption = None,
-    json: JsonOption = False,
-) -> None:
-    """Write labelled telemetry: honest people at their natural pace, and thefts with their truth."""
-    if (out is None) == (topic is None):
-        raise WrongUse("Say where to write: either --out FILE or --topic TOPIC.")
-    if format_ not in SHAPES:
-        raise WrongUse(f"There is no format {format_}; there are {', '.join(SHAPES)}.")
-    span = Span(seed, sessions, hours, thefts, _start(start, hours, to_topic=topic is not None))
-    encode = SHAPES[format_]
-    truth = out.with_name(out.name + ".labels") if labels is None and out is not None else labels
-    if out is not None:
-        target = file_target(out)
-    else:
-        target = topic_target(read_settings(config), str(topic), keyed=format_ == "native")
-    with target as write:
-        events, stolen = run_simulation(span, lambda event: write(event, encode(event)))
-    lines = describe(span, events, stolen)
-    if truth is not None:
-        write_labels(truth, lines)
-    if json:
-        print_json(lines[-1])
-    else:
-        print_line(f"{events} events, {len(stolen)} thefts; the truth is in {truth or 'no file: use --labels'}.")
-
-
-def _start(text: str | None, hours: float, *, to_topic: bool) -> int:
-    try:
-        return epoch_ms(text) if text is not None else clock() - round(hours * HOUR) if to_topic else FIRST_MOMENT
-    except ValueError as error:
-        raise WrongUse(str(error)) from error
 
 
 def _replay(form: str, geoip: Path | None, asn: Path | None, policy: Path | None, config: Path | None) -> Replay:

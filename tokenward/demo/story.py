@@ -14,7 +14,7 @@ from tokenward.demo.gateway import Gateway
 from tokenward.demo.system import KEYCLOAK_TOPIC, OTHER_TOPIC, System
 from tokenward.demo.watch import Case, Watch
 from tokenward.faults import Failure
-from tokenward.simulate.people import MINUTE, SECOND
+from tokenward.simulate.provider import MINUTE, SECOND
 from tokenward.simulate.shapes import SHAPES
 from tokenward.simulate.simulation import KEYCLOAK_ISS, Happening, Simulation
 from tokenward.simulate.thefts import Kind, plan

@@ -23,6 +23,9 @@ KEYCLOAK_REASONS = {
     "reuse": "Maximum allowed refresh token reuse exceeded",
     "stale": "Stale token",
     "ended": "Session doesn't have required client",
+    "expired": "Token is not active",
+    "invalid_grant": "Invalid refresh token",
+    "temporarily_unavailable": "Unexpected error when handling authentication request to identity provider",
 }
 
 _encode = msgspec.json.Encoder().encode

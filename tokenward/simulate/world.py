@@ -1,7 +1,9 @@
-"""The simulated world: cities where they really are, and addresses that are reserved for documentation.
+"""The world: cities, the networks in them, and what a GeoIP database says of an address.
 
-Homes and mobile networks are /48s of 2001:db8::/32 (RFC 3849), servers and thieves sit in the three /24s of RFC 5737,
-AS numbers are those of RFC 5398. Nobody who exists can be meant.
+All addresses and AS numbers are reserved for documentation (RFC 5737, RFC 3849, RFC 9637; RFC 5398), so that nobody who
+exists is meant. A home has an address of its own in one of the /48s of its provider in the city; a carrier, a carrier's
+NAT, a VPN and an airline give many people few addresses. Accuracy radii are values that MaxMind publishes, which is the
+circle that holds the device with 67 % confidence; which kind of network has which one is assumed.
 """
 
 from random import Random
@@ -45,22 +47,50 @@ FAR_CITIES = (
 )
 """Where thieves come from when they come from afar."""
 
+EXIT_CITIES = (
+    City("Amsterdam", "NL", 52.37, 4.90),
+    City("Zurich", "CH", 47.38, 8.54),
+    City("New York", "US", 40.71, -74.01),
+    City("Milan", "IT", 45.46, 9.19),
+)
+"""Where the exits of VPNs stand."""
+
+TELEPORT = City("Raisting", "DE", 47.90, 11.11)
+"""A ground station of satellites: where GeoIP puts whoever is in the air."""
 DATA_CENTRE = City("Frankfurt", "DE", 50.11, 8.68)
 
-HOME, CARRIER, HOTEL, NEARBY = 0, 1, 2, 3
-"""Kinds of networks in a city; each has /48s of its own."""
 
-NETWORKS = {HOME: 1024, CARRIER: 4, HOTEL: 64, NEARBY: 256}
-"""How many /48s of each kind a city has; a carrier's many customers share a few."""
+class Net(NamedTuple):
+    """One kind of network: its place in addresses, its AS numbers, its /48s in a city, and the radius GeoIP states."""
 
-CARRIER_ACCURACY_KM = 100
-CITY_ACCURACY_KM = 20
-FIRST_ASN = 64_496
-"""RFC 5398: 64496 to 64511 are for documentation."""
+    number: int
+    asns: tuple[int, ...]
+    networks: int
+    accuracy_km: int = 20
+
+
+HOME = Net(0, (64_496, 64_497, 64_498), 4096)
+CARRIER = Net(1, (64_499,), 4, accuracy_km=100)
+HOTEL = Net(2, (64_500,), 64)
+NEARBY = Net(3, (64_501,), 256)
+OFFICE = Net(4, (64_502,), 32)
+VPN = Net(5, (64_503,), 1)
+AIRLINE = Net(6, (64_504,), 16, accuracy_km=1000)
+CGNAT = Net(7, (64_505,), 4, accuracy_km=50)
+HOSTER = Net(8, (64_506,), 64)
+SERVER_ASN = 64_507
+FAR_ASN = 64_508
+NEAR_ASN = NEARBY.asns[0]
+
+VAGUE_ASNS = frozenset(CARRIER.asns + VPN.asns + AIRLINE.asns)
+"""What an operator would list as `vague_asns`: mobile carriers, VPNs, airlines."""
+
+GATEWAY = 0.2
+"""Chance that a carrier's address is positioned at its gateway in another city of the country: assumed."""
 
 
 class Spot(NamedTuple):
-    """Where a request comes from."""
+    """Where a request comes from: what GeoIP says of it."""
 
     city: City
     ip: str
@@ -68,12 +98,22 @@ class Spot(NamedTuple):
     accuracy_km: int
 
 
-def spot(rng: Random, city: City, kind: int) -> Spot:
+def spot(rng: Random, city: City, net: Net) -> Spot:
     """Somewhere in one of the honest cities, in a network of that kind."""
-    place = CITIES.index(city)
-    network = place << 12 | kind << 10 | rng.randrange(NETWORKS[kind])
-    accuracy = CARRIER_ACCURACY_KM if kind == CARRIER else CITY_ACCURACY_KM
-    return Spot(city, f"2001:db8:{network:x}::{rng.randrange(1, 0xFFFF):x}", FIRST_ASN + kind, accuracy)
+    return address(net, city, rng.randrange(net.networks), rng.randrange(1, 0xFFFFFF))
+
+
+def address(net: Net, city: City, network: int, host: int) -> Spot:
+    """That host in that /48 of the city (3fff::/20 has twelve bits for the kind and the city, sixteen for the /48)."""
+    place = CITIES.index(city) if city in CITIES else len(CITIES) + hash_of(city)
+    ip = f"3fff:{net.number << 8 | place:x}:{network:x}::{host >> 16:x}:{host & 0xFFFF:x}"
+    return Spot(city, ip, net.asns[network % len(net.asns)], net.accuracy_km)
+
+
+def hash_of(city: City) -> int:
+    """A small number of a city where nobody lives."""
+    others = (*EXIT_CITIES, *FAR_CITIES, TELEPORT, DATA_CENTRE)
+    return others.index(city)
 
 
 def roam(rng: Random, carrier: Spot) -> Spot:
@@ -81,19 +121,42 @@ def roam(rng: Random, carrier: Spot) -> Spot:
     return spot(rng, carrier.city, CARRIER)
 
 
+def cellular(rng: Random, city: City) -> Spot:
+    """Through the carrier in that city; GeoIP may put it where the carrier's gateway stands."""
+    here = spot(rng, city, CARRIER)
+    if rng.random() >= GATEWAY:
+        return here
+    return here._replace(city=rng.choice([other for other in CITIES if other.country == city.country]))
+
+
+def vpn_exit(number: int) -> Spot:
+    """The exit of that number; everybody who uses it has its address."""
+    return address(VPN, EXIT_CITIES[number % len(EXIT_CITIES)], 0, 1 + number)
+
+
+def airborne(flight: int) -> Spot:
+    """The one address of everybody in that aircraft."""
+    return address(AIRLINE, TELEPORT, flight % AIRLINE.networks, 1 + flight % 4096)
+
+
+def shared(city: City, number: int) -> Spot:
+    """One of the few addresses behind which a provider's NAT (RFC 6598) hides its customers of a city."""
+    return address(CGNAT, city, number % CGNAT.networks, 1)
+
+
 def server_spot(number: int) -> Spot:
     """The one address of a server-side client."""
-    return Spot(DATA_CENTRE, f"192.0.2.{10 + number % 200}", FIRST_ASN + 4, CITY_ACCURACY_KM)
+    return Spot(DATA_CENTRE, f"192.0.2.{10 + number % 200}", SERVER_ASN, 20)
 
 
 def far_spot(rng: Random) -> Spot:
     """A thief's address far away."""
-    return Spot(rng.choice(FAR_CITIES), f"203.0.113.{rng.randrange(1, 255)}", FIRST_ASN + 8, CITY_ACCURACY_KM)
+    return Spot(rng.choice(FAR_CITIES), f"203.0.113.{rng.randrange(1, 255)}", FAR_ASN, 20)
 
 
 def near_spot(rng: Random, city: City) -> Spot:
     """A thief's address in the victim's own city: only the network differs."""
-    return Spot(city, f"198.51.100.{rng.randrange(1, 255)}", FIRST_ASN + 9, CITY_ACCURACY_KM)
+    return Spot(city, f"198.51.100.{rng.randrange(1, 255)}", NEAR_ASN, 20)
 
 
 def kilometres(a: City, b: City) -> int:
