@@ -1,6 +1,5 @@
 """The commands that work on files: replay and simulate."""
 
-import secrets
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -30,6 +29,8 @@ from tokenward.simulate.shapes import SHAPES
 from tokenward.simulate.targets import file_target, topic_target
 from tokenward.wiring import clock, issuers_of, places_of
 
+FILE_KEY = b"Files without a key of their own."[:32]
+"""Digests what files say where the settings hold no key: the same file, the same ids. Nothing is enforced on them."""
 FIRST_MOMENT = epoch_ms("2026-01-05T08:00:00Z")
 """When simulations in files begin: a Monday's morning."""
 COLOURS = {"watch": "cyan", "quarantine": "yellow", "revoke": "bold red"}
@@ -124,7 +125,7 @@ def _start(text: str | None, hours: float, *, to_topic: bool) -> int:
 
 def _replay(form: str, geoip: Path | None, asn: Path | None, policy: Path | None, config: Path | None) -> Replay:
     settings = read_settings(config)
-    key = settings.key if settings.digest_key is not None else secrets.token_bytes(32)
+    key = settings.key if settings.digest_key is not None else FILE_KEY
     issuers = issuers_of(settings, fallback=True)
     places = places_of(geoip or settings.geoip.city, asn or settings.geoip.asn)
     rules = PolicyFile(policy or settings.policy.path, list(issuers), key).rules()
