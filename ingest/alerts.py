@@ -1,48 +1,23 @@
 """Alerts as CloudEvents 1.0, and revocations as they stand in the compacted topic."""
 
-from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 
+from detector.verdict import Segment
+from ingest.advice import advice, evidence
+from ingest.instant import rfc3339
 from ingest.sink import Message
 from ingest.source import Record
 from ingest.turn import Part
-from revocation.decide import Alert
+from revocation.alert import Alert
 from revocation.feed import public
-from revocation.record import Change
+from revocation.record import Change, Revocation
 
 ALERT_TYPE = "tokenward.alert.v1"
 SOURCE = "urn:tokenward:worker"
 STRUCTURED = (("content-type", b"application/cloudevents+json; charset=UTF-8"),)
 """CloudEvents' Kafka binding, structured mode: the whole event is the record's value."""
-
-ADVICE = {
-    "reuse.benign_retry": "Nothing needs to be done: a client repeated a request whose answer it seems to have lost.",
-    "reuse.concurrent_client": "Nothing needs to be done: several tabs of one client refreshed at once.",
-    "reuse.stale_after_logout": "Nothing needs to be done: the session had ended before.",
-    "reuse.theft_suspected": "Ask the person whether both places are theirs; have them sign in again if in doubt.",
-    "reuse.theft_confirmed": "A refresh token is in two hands: end the session at the provider too, have the person "
-    "sign in again, and look for how the token left the device.",
-    "travel.impossible": "Ask the person whether they were in both places; release the session if a VPN explains it.",
-    "cadence.burst": "Look at the client that refreshes so often: a script with a stolen token, or a bad release.",
-    "travel.return": "Ask the person which of the two places is theirs; the other one is somebody else's.",
-    "spread.strangers": "A session is used from many addresses: have the person sign in again, and look for a shared "
-    "or stolen token.",
-    "spread.origin": "Look at what this origin does with so many sessions; block it if nobody knows it.",
-    "failure.refused": "Look at the client that is refused so often: a script with a dead token, or a broken release.",
-    "failure.stuffing": "Somebody tries tokens here that are not theirs: block the origin, look for the leak.",
-    "novelty.subject": "Ask the person whether the new device or network is theirs.",
-    "novelty.family": "A session moved to another device or network: ask the person whether both are theirs.",
-    "model.unusual": "Compare the measurements with what is usual for this person.",
-    "effectiveness.refreshed": "The provider still refreshes a session that had ended: end it there, at once.",
-    "systemic.reuse": "Many sessions replay tokens alike: look at the client's release; nobody was thrown out.",
-    "systemic.travel": "Many people seem to have moved at once: look at the GeoIP data; nobody was thrown out.",
-    "systemic.volume": "Many sessions refresh or fail alike: look at the client's release and at the provider; nobody "
-    "was thrown out.",
-}
-"""What to do, a sentence for each reason."""
-OTHERWISE = "Look at the measurements and decide whether the session is to be released."
 
 _ENCODER = msgspec.json.Encoder()
 
@@ -51,21 +26,31 @@ def alert_message(topic: str, alert: Alert, part: Part) -> Message:
     """One alert as a message (`docs/schemas/alert.v1.json`); people and sessions stand in it as digests only."""
     event = part.reading.events[alert.row]
     told: dict[str, Any] = {
+        "kind": alert.kind,
         "level": alert.level.slug,
+        "cause": alert.cause,
         "scope": alert.subject.scope,
         "digest": alert.subject.digest.hex(),
-        "subject": _digest(part, "subject", alert.row),
-        "family": _digest(part, "family", alert.row),
+        **_whom(alert, part),
         "iss": event.iss,
-        "client_id": event.client_id,
         "reasons": list(alert.reasons),
         "score": alert.score,
         "measurements": alert.measurements,
+        "grades": alert.grades,
+        "weights": alert.weights,
+        "thresholds": alert.thresholds,
+        "odds": alert.odds,
+        "config": alert.config,
+        "excused": list(alert.excused),
+        "repeat": alert.repeat,
+        "limited": alert.limited,
         "events": [event.id or _place(part.reading.origins[alert.row])],
         "revocations": list(alert.revocations),
+        "entries": [_entry(entry) for entry in alert.entries],
         "enforcement": alert.enforcement,
-        "expires_at": _time(alert.expires_at) if alert.expires_at else None,
-        "advice": list(dict.fromkeys(ADVICE.get(reason, OTHERWISE) for reason in alert.reasons)),
+        "expires_at": rfc3339(alert.expires_at) if alert.expires_at else None,
+        "evidence": evidence(alert.measurements),
+        "advice": advice(alert),
     }
     envelope = {
         "specversion": "1.0",
@@ -73,11 +58,43 @@ def alert_message(topic: str, alert: Alert, part: Part) -> Message:
         "source": SOURCE,
         "type": ALERT_TYPE,
         "subject": alert.subject.digest.hex(),
-        "time": _time(alert.at),
+        "time": rfc3339(alert.at),
         "datacontenttype": "application/json",
         "data": {name: value for name, value in told.items() if value is not None},
     }
     return Message(topic, _ENCODER.encode(envelope), key=alert.subject.digest.hex().encode(), headers=STRUCTURED)
+
+
+def _whom(alert: Alert, part: Part) -> dict[str, Any]:
+    """Names and digests of what the alert is about: of an incident its segment, no single person."""
+    event = part.reading.events[alert.row]
+    if alert.kind == "incident":
+        segment = alert.segment
+        return {
+            "segment": segment.slug,
+            "client_id": event.client_id if segment in {Segment.RELEASE, Segment.CLIENT} else None,
+            "user_agent": event.user_agent if segment is Segment.RELEASE else None,
+            "asn": int(part.batch.asn[alert.row]) if segment is Segment.NETWORK else None,
+        }
+    if alert.kind == "page":
+        return {"client_id": event.client_id}
+    return {
+        "subject": _digest(part, "subject", alert.row),
+        "family": _digest(part, "family", alert.row),
+        "client_id": event.client_id,
+    }
+
+
+def _entry(entry: Revocation) -> dict[str, Any]:
+    """An entry as it was decided; `refresh.revocations` has it as the registry merged it."""
+    return {
+        "id": entry.id,
+        "scope": entry.subject.scope,
+        "digest": entry.subject.digest.hex(),
+        "state": entry.state.slug,
+        **({"not_before": rfc3339(entry.not_before)} if entry.not_before else {}),
+        "expires_at": rfc3339(entry.expires_at),
+    }
 
 
 def change_message(topic: str, change: Change) -> Message:
@@ -96,7 +113,3 @@ def _digest(part: Part, scope: str, row: int) -> str | None:
 
 def _place(record: Record) -> str:
     return f"{record.topic}:{record.partition}:{record.offset}"
-
-
-def _time(at: int) -> str:
-    return datetime.fromtimestamp(at / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

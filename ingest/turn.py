@@ -31,7 +31,7 @@ class Part:
     @property
     def alerts(self) -> list[Alert]:
         """Those that people are told; what is only watched stays in the counts."""
-        return [alert for alert in self.decision.alerts if alert.level > Level.WATCH]
+        return [alert for alert in self.decision.alerts if alert.is_told]
 
 
 @dataclass(slots=True)

@@ -1,70 +1,34 @@
-"""decide: verdicts become revocations and alerts. PURE; loops only over flagged events, which are few."""
+"""decide: verdicts become revocations and alerts. PURE; loops only over flagged events, which are few.
 
-from collections import OrderedDict
+Of each event: an incident is told where evidence begins to be held for a whole population; the evidence that is left is
+judged by the client's rules; a revocation beyond the blast radius becomes a quarantine, and a person is paged; entries
+are made that a gateway can match. What was told already is not told again, its entries are renewed.
+"""
+
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from hashlib import blake2b
-from typing import Literal, NamedTuple
-
-import msgspec
+from typing import Any
 
 from detector.batch import RefreshBatch
-from detector.verdict import MEASUREMENTS, Level, Verdicts, slugs
-from revocation.issuers import Issuer
-from revocation.living import Living, Token, digest_at
-from revocation.policy import ClientRules, Policy, Rules
+from detector.verdict import CHANNELS, MEASUREMENTS, Level, Reason, Verdicts, slugs
+from revocation.alert import Alert, Decision, Enforcement
+from revocation.cause import SYSTEMIC, cause_of, cause_of_incident
+from revocation.flagged import REVIVED, Event, flagged
+from revocation.judge import Judged, judge
+from revocation.limits import HOUR_MS
+from revocation.reach import Reach
+from revocation.recollection import RENEW_MS, Memory
 from revocation.record import Revocation, Scope, State, Subject
+from revocation.rules import Rules
+
+__all__ = ["Alert", "Decision", "Memory", "decide"]
 
 WINDOW_MS = 15 * 60_000
 """Decisions on the same subject, level and reasons within one such window of stream time are one decision."""
 
-Enforcement = Literal["enforced", "shadow", "unenforceable", "none"]
 
-
-class Alert(msgspec.Struct, frozen=True, kw_only=True):
-    """What people are told about one decision; the shell adds the names that stand in the event at `row`."""
-
-    #: The same decision, made again, has the same id.
-    id: str
-    #: When the event happened, epoch milliseconds.
-    at: int
-    level: Level
-    #: The family; the subject or the address where the event names no family.
-    subject: Subject
-    #: The event's row in the batch that was decided on.
-    row: int
-    #: The probability of theft.
-    score: float
-    #: Slugs, strongest signal first.
-    reasons: tuple[str, ...]
-    #: By name; those that were measured (not 0).
-    measurements: dict[str, float]
-    #: Ids of the revocations that came of it, or would have in shadow mode.
-    revocations: tuple[str, ...]
-    #: `none`: only watched; `shadow`: would have been enforced; `unenforceable`: no gateway can see whom to refuse.
-    enforcement: Enforcement
-    #: When the last of its revocations ends, epoch milliseconds; 0 where there is none.
-    expires_at: int
-
-
-class Decision(msgspec.Struct, frozen=True, kw_only=True):
-    """Decisions as values: the shell writes `revocations` to the registry and tells people the `alerts`."""
-
-    revocations: tuple[Revocation, ...] = ()
-    alerts: tuple[Alert, ...] = ()
-
-
-class Flagged(NamedTuple):
-    """One flagged event."""
-
-    row: int
-    level: Level
-    score: float
-    reasons: tuple[str, ...]
-    rules: ClientRules
-    issuer: Issuer
-
-
-def decide(verdicts: Verdicts, batch: RefreshBatch, rules: Rules, now: int, memory: "Memory | None" = None) -> Decision:
+def decide(verdicts: Verdicts, batch: RefreshBatch, rules: Rules, now: int, memory: Memory | None = None) -> Decision:
     """Hold each verdict against the rules of its client and issuer.
 
     Args:
@@ -73,135 +37,156 @@ def decide(verdicts: Verdicts, batch: RefreshBatch, rules: Rules, now: int, memo
         rules: the policy.
         now: epoch milliseconds; entries last from the later of this and the event, so that telemetry that comes late
             does not make entries that have ended already. A replay gives stream time.
-        memory: what was decided before, and the tokens seen; a decision that is in it is left out, and new ones are
-            added. Without it every decision comes, those within the batch once.
+        memory: what was decided before; a decision that is in it is left out, and new ones are added. Without it every
+            decision comes, those within the batch once.
 
     Ids come from the events alone, so that replaying a stream decides the same again.
     """
-    memory = Memory() if memory is None else memory
-    revocations: list[Revocation] = []
-    alerts: list[Alert] = []
+    docket = Docket(batch, rules, now, Memory() if memory is None else memory)
     seen = 0
-    for place, flagged in enumerate(_flagged(verdicts, batch, rules)):
-        memory.living.see(batch, seen, flagged.row + 1, rules.life_ms)
-        seen = flagged.row + 1
-        subject = _subject(batch, flagged.row)
-        window = int(batch.at[flagged.row]) // WINDOW_MS
-        decision_id = _id("decision", subject, flagged.level.slug, *flagged.reasons, str(window))
-        if not memory.add(decision_id):
-            continue
-        due = tuple(_revocations(flagged, batch, rules, now, memory.living)) if flagged.level > Level.WATCH else ()
-        enforcement = _enforcement(flagged, due)
-        if enforcement == "enforced":
-            revocations.extend(due)
-        alerts.append(
-            Alert(
-                id=decision_id,
-                at=int(batch.at[flagged.row]),
-                level=flagged.level,
-                subject=subject,
-                row=flagged.row,
-                score=flagged.score,
-                reasons=flagged.reasons,
-                measurements=_measured(verdicts, place),
-                revocations=tuple(revocation.id for revocation in due),
-                enforcement=enforcement,
-                expires_at=max((revocation.expires_at for revocation in due), default=0),
-            )
-        )
-    memory.living.see(batch, seen, len(batch), rules.life_ms)
-    return Decision(revocations=tuple(revocations), alerts=tuple(alerts))
+    for event in flagged(verdicts, batch, docket.memory.revoked):
+        docket.memory.living.see(batch, seen, event.row + 1, rules.life_ms)
+        seen = event.row + 1
+        docket.take(event)
+    docket.memory.living.see(batch, seen, len(batch), rules.life_ms)
+    return Decision(revocations=tuple(docket.revocations), alerts=tuple(docket.alerts))
 
 
-class Memory:
-    """What deciding remembers of a partition: the ids of its latest decisions, and hidden families' living tokens.
+@dataclass(slots=True)
+class Docket:
+    """The decisions on one batch, as they are made."""
 
-    As much the partition's state as the engine is: rebuilt by replaying the stream, so that it decides the same again.
-    """
+    batch: RefreshBatch
+    rules: Rules
+    now: int
+    memory: Memory
+    revocations: list[Revocation] = field(default_factory=list)
+    alerts: list[Alert] = field(default_factory=list)
 
-    def __init__(self, decisions: int = 100_000, families: int = 100_000) -> None:
-        self.living = Living(families)
-        self._capacity = decisions
-        self._ids: OrderedDict[str, None] = OrderedDict()
+    def take(self, event: Event) -> None:
+        """Decide on the next event."""
+        judged = judge(event, self.batch, self.rules, self.memory)
+        if event.held:
+            self._incidents(judged)
+        if judged.is_quiet:
+            return
+        if self._is_too_much(judged):
+            self._page(judged)
+            self._settle(judged._replace(level=Level.QUARANTINE), limited=True)
+        else:
+            self._settle(judged)
 
-    def add(self, decision_id: str) -> bool:
-        """Remember a decision; whether it is new."""
-        if decision_id in self._ids:
+    def _settle(self, judged: Judged, *, limited: bool = False) -> None:
+        """Tell a decision and make its entries; of one that was told already, renew them."""
+        event, decision_id = judged.event, _decision_id(judged)
+        is_new = self.memory.add(decision_id, event.at)
+        renews = not is_new and self.memory.renew(decision_id, event.at, 0 if event.reasons & REVIVED else RENEW_MS)
+        if not (is_new or renews or judged.trip):
+            return
+        entries = tuple(self._entries(judged)) if judged.level > Level.WATCH else ()
+        enforcement = _enforcement(judged, entries)
+        alert = self._alert(judged, decision_id, entries=entries, enforcement=enforcement, limited=limited)
+        self.memory.decided(alert, judged.basis, judged.trip, event.at + self._life_ms(judged))
+        if is_new:
+            self.alerts.append(alert)
+        if enforcement == "enforced" and (is_new or renews):
+            self.revocations.extend(entries)
+
+    def _is_too_much(self, judged: Judged) -> bool:
+        """Whether this would be one revocation more than may be without a person; else it is counted."""
+        at, family = judged.event.at, judged.basis.family
+        is_known = self.memory.knows(_decision_id(judged)) or self.memory.revoked.holds(family, at)
+        if judged.level is not Level.REVOKE or is_known:
             return False
-        self._ids[decision_id] = None
-        if len(self._ids) > self._capacity:
-            self._ids.popitem(last=False)
-        return True
+        own, active = judged.own, judged.event.measured("client_families")
+        per_hour = max(self.rules.policy.blast_radius.least, int(own.blast_share * active)) if active else None
+        return not self.memory.blast.spend(judged.client_key, at, own.blast_per_minute, per_hour)
 
-    def __len__(self) -> int:
-        return len(self._ids)
+    def _page(self, judged: Judged) -> None:
+        """One page for each client and window."""
+        client = _of_key(Scope.CLIENT, judged.client_key)
+        page_id = _id("page", client, str(judged.event.at // WINDOW_MS))
+        if self.memory.add(page_id, judged.event.at):
+            page = judged._replace(subject=client, level=Level.QUARANTINE)
+            self.alerts.append(self._alert(page, page_id, kind="page", limited=True))
 
+    def _incidents(self, judged: Judged) -> None:
+        """One incident for each cause and issuer, for as long as its evidence is held; in every partition the same."""
+        event, hold_ms = judged.event, self.rules.detector.systemic.hold_ms
+        issuer = _of_key(Scope.ISSUER, judged.issuer_key)
+        for cause in (reason for reason in SYSTEMIC if reason & event.held):
+            if not self.memory.incidents.begins(cause, judged.issuer_key, event.at, hold_ms, marked=event.segment > 0):
+                continue
+            incident_id = _id("incident", issuer, cause.slug, str(event.at // HOUR_MS))
+            if self.memory.add(incident_id, event.at):
+                told = judged._replace(subject=issuer, level=Level.WATCH, event=event._replace(reasons=int(cause)))
+                why = cause_of_incident(cause, event.segment, event.reasons)
+                alert = self._alert(told, incident_id, kind="incident", cause=why, segment=event.segment)
+                self.alerts.append(alert)
 
-def _flagged(verdicts: Verdicts, batch: RefreshBatch, rules: Rules) -> Iterator[Flagged]:
-    unknown = Issuer(iss="")
-    columns = (verdicts.row, verdicts.score, verdicts.reasons, batch.client[verdicts.row], batch.issuer[verdicts.row])
-    for row, score, reasons, client, issuer in zip(*(column.tolist() for column in columns), strict=True):
-        its = rules.clients.get(client, rules.default)
-        level = (
-            Level.REVOKE
-            if score >= its.thresholds.revoke
-            else Level.QUARANTINE
-            if score >= its.thresholds.quarantine
-            else Level.WATCH
+    def _alert(self, judged: Judged, alert_id: str, **members: Any) -> Alert:
+        event = judged.event
+        usual: dict[str, Any] = {
+            "level": judged.level,
+            "subject": judged.subject,
+            "cause": cause_of(judged.counting or event.counting),
+            "excused": tuple(slugs(judged.excused)),
+            "repeat": judged.repeat,
+        }
+        return Alert(
+            id=alert_id,
+            at=event.at,
+            row=event.row,
+            score=judged.score,
+            reasons=tuple(slugs(event.reasons)),
+            measurements=_named(MEASUREMENTS, event.measurements),
+            grades={channel: grade for channel, grade in zip(CHANNELS, event.grades, strict=True) if grade},
+            weights=_named(CHANNELS, [weight / 1000 for weight in judged.weights]),
+            odds=self.rules.odds,
+            config=self.rules.config,
+            thresholds={name: getattr(judged.thresholds, name) for name in ("watch", "quarantine", "revoke")},
+            **usual | members,
         )
-        yield Flagged(row, level, score, tuple(slugs(reasons)), its, rules.issuers.get(issuer, unknown))
+
+    def _entries(self, judged: Judged) -> Iterator[Revocation]:
+        """What a gateway of this issuer can match, for each scope that the counting reasons act on."""
+        event, reasons = judged.event, tuple(slugs(judged.event.reasons))
+        state = State.REVOKED if judged.level is Level.REVOKE else State.QUARANTINED
+        ends = max(event.at, self.now) + self._life_ms(judged)
+        wider = self.rules.policy.wider_reach
+        reach = Reach(self.batch, event.row, judged.issuer, self.memory.living, ends, wider)
+        scopes = [scope for r in Reason if r & judged.counting for scope in self.rules.scopes[r]]
+        for target in reach.targets(dict.fromkeys(scopes)):
+            yield Revocation(
+                id=_id("revocation", target.subject, state.slug, *reasons, str(event.at // WINDOW_MS)),
+                subject=target.subject,
+                state=state,
+                reasons=reasons,
+                decided_at=event.at,
+                expires_at=target.ends,
+                not_before=target.not_before,
+            )
+
+    def _life_ms(self, judged: Judged) -> int:
+        """The longest life of a token that an entry can hit; of a quarantine, until the person is asked again."""
+        policy = self.rules.policy
+        is_revoked = judged.level is Level.REVOKE
+        seconds = max(policy.revoke_seconds, judged.issuer.access_token_ttl)
+        life = seconds if is_revoked else policy.quarantine_seconds
+        return life * 1000 * (policy.repeat.life_factor if judged.repeat else 1)
 
 
-def _enforcement(flagged: Flagged, due: tuple[Revocation, ...]) -> Enforcement:
-    if flagged.level is Level.WATCH:
-        return "none"
-    if not due:
+def _enforcement(judged: Judged, entries: tuple[Revocation, ...]) -> Enforcement:
+    if judged.level is Level.WATCH:
+        return judged.spared or "none"
+    if not entries:
         return "unenforceable"
-    return "shadow" if flagged.rules.mode == "shadow" else "enforced"
+    return "shadow" if judged.own.mode == "shadow" else "enforced"
 
 
-def _revocations(flagged: Flagged, batch: RefreshBatch, rules: Rules, now: int, living: Living) -> Iterator[Revocation]:
-    """What a gateway of this issuer can match; see the head of `revocation.policy`."""
-    row, issuer, policy = flagged.row, flagged.issuer, rules.policy
-    at = int(batch.at[row])
-    revoke = flagged.level is Level.REVOKE
-    life = max(policy.revoke_seconds, issuer.access_token_ttl) if revoke else policy.quarantine_seconds
-    for subject, not_before, ends in _targets(flagged, batch, policy, living, max(at, now) + life * 1000):
-        state = State.REVOKED if revoke else State.QUARANTINED
-        yield Revocation(
-            id=_id("revocation", subject, state.slug, *flagged.reasons, str(at // WINDOW_MS)),
-            subject=subject,
-            state=state,
-            reasons=flagged.reasons,
-            decided_at=at,
-            expires_at=ends,
-            not_before=not_before,
-        )
-
-
-def _targets(
-    flagged: Flagged, batch: RefreshBatch, policy: Policy, living: Living, ends: int
-) -> Iterator[tuple[Subject, int, int]]:
-    """Whom to refuse, the cut-off, and when the entry ends: a token's with the token, every other at `ends`."""
-    row, visible = flagged.row, flagged.issuer.visible
-    family, at = int(batch.family[row]), int(batch.at[row])
-    tokens = living.of(family, at) if family else []
-    if batch.access[row] and not family:
-        tokens = [Token(digest_at(batch, "access", row), int(batch.access_exp[row]) or ends)]
-    if family and "sid" in visible:
-        yield Subject(Scope.FAMILY, digest_at(batch, "family", row)), 0, ends
-    elif tokens and "jti" in visible:
-        for token in tokens:
-            yield Subject(Scope.TOKEN, token.digest), 0, token.expires_at
-    elif batch.subject[row] and "sub" in visible and (policy.wider_reach or not family):
-        yield Subject(Scope.SUBJECT, digest_at(batch, "subject", row)), at, ends
-
-
-def _subject(batch: RefreshBatch, row: int) -> Subject:
-    for scope, column in ((Scope.FAMILY, "family"), (Scope.SUBJECT, "subject")):
-        if getattr(batch, column)[row]:
-            return Subject(scope, digest_at(batch, column, row))
-    return Subject(Scope.ORIGIN, digest_at(batch, "origin", row))
+def _decision_id(judged: Judged) -> str:
+    reasons = slugs(judged.event.reasons)
+    return _id("decision", judged.subject, judged.level.slug, *reasons, str(judged.event.at // WINDOW_MS))
 
 
 def _id(kind: str, subject: Subject, *words: str) -> str:
@@ -209,6 +194,10 @@ def _id(kind: str, subject: Subject, *words: str) -> str:
     return blake2b(text.encode(), digest_size=16).hexdigest()
 
 
-def _measured(verdicts: Verdicts, place: int) -> dict[str, float]:
-    values = verdicts.measurements[place].tolist()
-    return {name: round(value, 3) for name, value in zip(MEASUREMENTS, values, strict=True) if value}
+def _of_key(scope: Scope, key: int) -> Subject:
+    """The subject of a key of which batches have no other half."""
+    return Subject(scope, key.to_bytes(8, "big") + bytes(8))
+
+
+def _named(names: tuple[str, ...], values: list[float]) -> dict[str, float]:
+    return {name: round(value, 3) for name, value in zip(names, values, strict=True) if value}

@@ -35,8 +35,17 @@ class Tally:
     events: int = 0
     rejected: Counter[str] = field(default_factory=Counter)
     decided: Counter[Level] = field(default_factory=Counter)
+    #: Incidents and pages by kind.
+    told: Counter[str] = field(default_factory=Counter)
     #: The first rejected lines: file, number, reason. Never their content.
     refused: list[tuple[str, int, str]] = field(default_factory=list)
+
+    def count(self, alert: Alert) -> None:
+        """One more alert."""
+        if alert.kind == "decision":
+            self.decided[alert.level] += 1
+        else:
+            self.told[alert.kind] += 1
 
     def summary(self, seconds: float) -> dict[str, Any]:
         """The last line of the output; `seconds` is how long it took."""
@@ -45,6 +54,7 @@ class Tally:
             "events": self.events,
             "rejected": dict(sorted(self.rejected.items())),
             **{word: self.decided[level] for level, word in WORDS.items()},
+            **{f"{kind}s": count for kind, count in sorted(self.told.items())},
             "seconds": round(seconds, 3),
             "events_per_second": round(self.events / seconds) if seconds > 0 else 0,
         }
@@ -67,7 +77,7 @@ class Replay:
         self._now = 0
 
     def decisions(self, lines: Iterable[Line]) -> Iterator[dict[str, Any]]:
-        """Each decision as an object of the documented output, in the order of the stream."""
+        """Each decision, incident and page as an object of the documented output, in the order of the stream."""
         for part in _batched(lines, self._batch_size):
             events = self._events(part)
             batch = self._columns.batch(events)
@@ -75,7 +85,7 @@ class Replay:
             verdicts = self._engine.process(batch, self._now)
             decision = decide(verdicts, batch, self._rules, self._now, self._memory)
             for alert in decision.alerts:
-                self.tally.decided[alert.level] += 1
+                self.tally.count(alert)
                 yield shown(alert, events[alert.row])
 
     def _events(self, lines: Sequence[Line]) -> list[RefreshEvent]:
@@ -92,21 +102,28 @@ class Replay:
 
 
 def shown(alert: Alert, event: RefreshEvent) -> dict[str, Any]:
-    """A decision with the names that stand in its event; members that do not apply are absent."""
+    """An alert with the names that stand in its event; members that do not apply are absent."""
+    about_one = alert.kind == "decision"
     members = {
-        "type": "decision",
+        "type": alert.kind,
         "at": rfc3339(alert.at),
         "level": alert.level.slug,
         "scope": alert.subject.scope.value,
         "iss": event.iss,
-        "sub": event.sub,
-        "sid": event.sid,
+        "sub": event.sub if about_one else None,
+        "sid": event.sid if about_one else None,
         "client_id": event.client_id,
-        "ip": event.ip,
+        "ip": event.ip if about_one else None,
         "reasons": list(alert.reasons),
         "score": alert.score,
         "measurements": {name: round(value, 3) for name, value in alert.measurements.items() if value},
         "events": [event.id] if event.id else [],
+        "id": alert.id,
+        "cause": alert.cause,
+        "weights": alert.weights,
+        "excused": list(alert.excused),
+        "segment": alert.segment.slug if alert.segment else None,
+        "enforcement": alert.enforcement,
     }
     return {name: value for name, value in members.items() if value is not None and value not in ([], {})}
 

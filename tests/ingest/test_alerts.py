@@ -13,7 +13,8 @@ from kafka.consumer.fetcher import ConsumerRecord
 
 from detector.engine import Engine
 from detector.verdict import Reason
-from ingest.alerts import ADVICE, alert_message, change_message
+from ingest.advice import ADVICE
+from ingest.alerts import alert_message, change_message
 from ingest.columns import Columns
 from ingest.lane import Lane
 from ingest.reader import Reader

@@ -1,6 +1,5 @@
 """decide: what becomes of a verdict."""
 
-from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -8,49 +7,13 @@ import numpy as np
 import pytest
 
 from detector.batch import RefreshBatch
-from detector.verdict import MEASUREMENTS, Level, Reason, Verdicts
+from detector.verdict import Level, Verdicts
 from revocation.decide import Decision, Memory, decide
 from revocation.issuers import Issuer
 from revocation.living import Living
 from revocation.policy import ClientPolicy, Policy, Rules
-from revocation.record import Scope, State, digester
-
-KEY = b"k" * 32
-AT = 1_770_000_000_000
-ISS = "https://idp/realms/acme"
-
-
-def key(scope: Scope, value: str) -> int:
-    """The 64-bit key of an identity."""
-    return int.from_bytes(digester(KEY, scope, ISS)(value)[:8], "big")
-
-
-def batch(n: int = 1, **columns: Any) -> RefreshBatch:
-    """n events of one family with everything that can be known."""
-    usual: dict[str, Any] = {
-        "at": AT,
-        "issuer": key(Scope.ISSUER, ""),
-        "client": key(Scope.CLIENT, "spa"),
-        "family": 11,
-        "family_low": 12,
-        "subject": 21,
-        "subject_low": 22,
-        "access": 31,
-        "access_low": 32,
-        "access_exp": AT + 7_200_000,
-        "origin": 41,
-    }
-    return RefreshBatch.of(**{name: np.broadcast_to(value, n) for name, value in (usual | columns).items()})
-
-
-def verdicts(*scores: float, reasons: int = Reason.REUSE_THEFT_CONFIRMED) -> Verdicts:
-    """A verdict on each of the first events; the engine's own level does not matter here."""
-    n = len(scores)
-    measured = np.zeros((n, len(MEASUREMENTS)), np.float32)
-    measured[:, 0] = 2
-    return replace(
-        Verdicts.blank(n), score=np.array(scores), reasons=np.full(n, reasons, np.uint64), measurements=measured
-    )
+from revocation.record import Scope, State
+from tests.revocation.verdicts import AT, ISS, KEY, batch, key, verdicts
 
 
 def decided(policy: Policy | None = None, issuer: dict[str, Any] | None = None, **columns: Any) -> Decision:
@@ -197,7 +160,7 @@ def test_each_living_token_of_a_hidden_family_is_refused(cuts: list[int]) -> Non
     events = RefreshBatch.concat([old, issued(1), others, issued(2, at=AT + 1000), issued(3, at=AT + 2000)])
     memory, decisions = Memory(), []
     for first, stop in pairwise([0, *cuts, 5]):
-        flag = verdicts(0.99) if first <= 3 < stop else Verdicts.empty()
+        flag = verdicts(0.6) if first <= 3 < stop else Verdicts.empty()
         flag = Verdicts.concat([flag]).moved(3 - first)
         decisions.append(decide(flag, events.take(slice(first, stop)), rules, AT, memory))
 

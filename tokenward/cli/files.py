@@ -1,6 +1,5 @@
 """The command that works on files: replay."""
 
-import secrets
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -23,6 +22,8 @@ from tokenward.replay import Replay, Tally
 from tokenward.settings import read_settings
 from tokenward.wiring import issuers_of, places_of
 
+FILE_KEY = b"Files without a key of their own."[:32]
+"""Digests what files say where the settings hold no key: the same file, the same ids. Nothing is enforced on them."""
 COLOURS = {"watch": "cyan", "quarantine": "yellow", "revoke": "bold red"}
 WIDTH = 160
 """Columns of a table that goes to no terminal."""
@@ -67,7 +68,7 @@ def replay(
 
 def _replay(form: str, geoip: Path | None, asn: Path | None, policy: Path | None, config: Path | None) -> Replay:
     settings = read_settings(config)
-    key = settings.key if settings.digest_key is not None else secrets.token_bytes(32)
+    key = settings.key if settings.digest_key is not None else FILE_KEY
     issuers = issuers_of(settings, fallback=True)
     places = places_of(geoip or settings.geoip.city, asn or settings.geoip.asn)
     rules = PolicyFile(policy or settings.policy.path, list(issuers), key).rules()
