@@ -150,6 +150,17 @@ class GeoipSettings(Section):
     asn: Path | None = Field(default=None, description="Address -> number of the autonomous system.")
 
 
+class DetectorSettings(Section):
+    """What the detector has learnt: files that `tokenward train` and `tokenward fit` write."""
+
+    model: Path | None = Field(
+        default=None, description="The forest, `.npz`; without one no event is called unusual. Read at the start."
+    )
+    odds: Path | None = Field(
+        default=None, description="The table of odds, JSON; without one the shipped table holds. Read at the start."
+    )
+
+
 class PolicySettings(Section):
     """What is done about a verdict."""
 
@@ -198,6 +209,7 @@ class Sections(Section):
     worker: WorkerSettings = WorkerSettings()
     api: ApiSettings = ApiSettings()
     geoip: GeoipSettings = GeoipSettings()
+    detector: DetectorSettings = DetectorSettings()
     policy: PolicySettings = PolicySettings()
     metrics: MetricsSettings = MetricsSettings()
     issuers: dict[str, IssuerSettings] = Field(

@@ -13,7 +13,7 @@ import typer
 
 from revocation.errors import RegistryError
 from tokenward import __version__
-from tokenward.cli import files, registry, services, show, simulate
+from tokenward.cli import files, judgement, registry, services, show, simulate
 from tokenward.faults import Failure, WrongUse
 
 HELP = "Recognises stolen refresh tokens in a Kafka stream and makes every gateway refuse them."
@@ -31,6 +31,7 @@ for command in (
     services.api,
     files.replay,
     simulate.simulate,
+    judgement.train,
     registry.check,
     registry.list_,
     registry.revoke,
