@@ -19,7 +19,8 @@ from detector.batch import RefreshBatch
 from detector.config import DetectorConfig
 from detector.fusion import Evidence, fuse
 from detector.runs import MOST_EVENTS, Runs
-from detector.signals import cadence, reuse, travel
+from detector.signals import cadence, novelty, reuse, travel
+from detector.signals.triage import Finding
 from detector.state import State
 from detector.table import Keyed
 from detector.verdict import Verdicts
@@ -86,12 +87,15 @@ class Engine:
         reused = reuse.measure(families, batch, self.config.reuse)
         travelled = travel.measure(subjects, batch, reused.fresh, self.config.travel)
         paced = cadence.measure(families, subjects, batch, reused.fresh, self.config.cadence)
+        taught = (travelled.grade < travel.IMPOSSIBLE) & (reused.finding < Finding.THEFT_SUSPECTED)
+        new = novelty.measure(families, subjects, batch, reused.fresh, taught)
         evidence = Evidence(
             n=len(batch),
             grades={
                 "reuse": reused.finding.astype(np.int64),
-                "travel": travelled.impossible.astype(np.int64) * 2,
+                "travel": travelled.grade,
                 "cadence": paced.surprise >> pace.POINT,
+                "novelty": new.grade,
             },
             measured={
                 "reuse_depth": (reused.depth, 1),
@@ -101,6 +105,8 @@ class Engine:
                 "cadence_family": (paced.family, 1 << pace.POINT),
                 "cadence_subject": (paced.subject, 1 << pace.POINT),
                 "cadence_surprise": (paced.surprise, 1 << pace.POINT),
+                "novelty_subject": (new.subject, 1),
+                "novelty_family": (new.family, 1),
             },
         )
         return fuse(evidence, self.config)

@@ -96,7 +96,7 @@ def measure(keyed: Keyed, counted: NDArray[np.bool_], *, floor: int, hold: int) 
     level, nats = np.empty_like(second), np.empty_like(second)
     weight = _WEIGHT[second] * counted
     rows_of_part = keyed.rows[runs.run[begins]]
-    for parts, events in _waves(runs, begins):
+    for parts, events in waves(runs, begins):
         starts = np.flatnonzero(begins[events])
         level[events], nats[events] = _hour(
             keyed.table, rows_of_part[parts], starts, hour[events][starts], second[events], weight[events], floor, hold
@@ -104,7 +104,7 @@ def measure(keyed: Keyed, counted: NDArray[np.bool_], *, floor: int, hold: int) 
     return Pace(level, nats)
 
 
-def _waves(
+def waves(
     runs: Runs, begins: NDArray[np.bool_]
 ) -> Iterator[tuple[NDArray[np.int64] | slice, NDArray[np.int64] | slice]]:
     """The first hour of every key, then every second hour, and so on: which hours, and which events are theirs."""

@@ -7,10 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.config import DetectorConfig
-from detector.signals import cadence, reuse, travel
+from detector.signals import cadence, novelty, reuse, travel
 from detector.table import Table
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """Goes up whenever what is remembered changes; an older snapshot is then refused, and the stream replayed."""
 
 
@@ -18,14 +18,14 @@ class State:
     """The tables of the engine, and its clock.
 
     Attributes:
-        families: by family key, what `reuse` and `cadence` remember.
-        subjects: by subject key, what `travel` and `cadence` remember.
+        families: by family key, what `reuse`, `cadence` and `novelty` remember.
+        subjects: by subject key, what `travel`, `cadence` and `novelty` remember.
         clock: stream time in epoch milliseconds, never turned back.
     """
 
     def __init__(self, config: DetectorConfig) -> None:
-        self.families = Table(config.families, reuse.SCHEMA | cadence.SCHEMA)
-        self.subjects = Table(config.subjects, travel.SCHEMA | cadence.SCHEMA)
+        self.families = Table(config.families, reuse.SCHEMA | cadence.SCHEMA | novelty.FAMILY_SCHEMA)
+        self.subjects = Table(config.subjects, travel.SCHEMA | cadence.SCHEMA | novelty.SUBJECT_SCHEMA)
         self.clock = 0
 
     @property

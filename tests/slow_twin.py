@@ -6,10 +6,10 @@ far from their edges only (the builders keep away from them), levels and records
 
 import math
 from collections import defaultdict, deque
-from fractions import Fraction
 from typing import Any
 
 from detector.config import DetectorConfig
+from tests import twin_of_places
 
 MUCH = 1 << 60
 REFRESH, LOGIN, LOGOUT, REVOKED = range(4)
@@ -71,7 +71,7 @@ class Memory(dict[int, dict[str, Any]]):
         if key not in self:
             self[key] = {
                 "seen": -1, "recent": deque(maxlen=4), "rotations": deque(maxlen=5), "ended": False,
-                "pace": Pace(), "place": None,
+                "pace": Pace(), **twin_of_places.remembered(),
             }  # fmt: skip
         return self[key]
 
@@ -97,7 +97,6 @@ class SlowTwin:
         subject = self.subjects.of(event["subject"]) if event["subject"] else None
         fresh = not (family and event["event"] and event["event"] in family["recent"])
         finding = self.reuse(family, event, fresh) if family else None
-        impossible = bool(subject and fresh and self.travel(subject, event))
         nats = 0
         for memory, floor in ((family, self.config.cadence.family_floor), (subject, self.config.cadence.subject_floor)):
             if memory:
@@ -105,17 +104,26 @@ class SlowTwin:
                 counts = fresh and event["kind"] == REFRESH
                 _, own = memory["pace"].see(memory["seen"] // 1000, counts, floor, self.config.cadence.watch_nats)
                 nats = max(nats, own if counts else 0)
-        return self.verdict(finding, impossible, nats)
+        travel = 0
+        if subject:
+            travel = subject["places"].travel(event, subject["seen"], fresh, self.config.travel)
+        taught = travel < 2 and finding not in ("theft_suspected", "theft_confirmed")
+        kin, known = family["kin"] if family else None, subject["known"] if subject else None
+        return self.verdict(finding, travel, nats, twin_of_places.novelty(kin, known, event, fresh, taught))
 
-    def verdict(self, finding: str | None, impossible: bool, nats: int) -> tuple[tuple[str, ...], float] | None:
+    def verdict(self, finding: str | None, travel: int, nats: int, new: int) -> tuple[tuple[str, ...], float] | None:
         """Weigh what the signals say."""
         watched, burst = (nats >= n * ONE for n in (self.config.cadence.watch_nats, self.config.cadence.burst_nats))
-        named = [(finding, f"reuse.{finding}"), (impossible, "travel.impossible"), (watched, "cadence.burst")]
+        named = [
+            (finding, f"reuse.{finding}"), (travel, "travel.impossible"), (watched, "cadence.burst"),
+            (travel == 3, "travel.return"), (new % 5, "novelty.subject"), (new >= 5, "novelty.family"),
+        ]  # fmt: skip
         reasons = tuple(reason for present, reason in named if present)
         odds = -9210 + {"theft_suspected": 9900, "theft_confirmed": 14000}.get(finding or "", 0)
-        odds += 9900 * impossible + (9900 if burst else 5000 * watched)
-        odds = min(max(odds, -16000), 16000)
-        return (reasons, round(1 / (1 + math.exp(-odds / 1000)), 6)) if reasons else None
+        odds += (0, 5000, 9900, 11500)[travel] + (9900 if burst else 5000 * watched)
+        odds += max(weight for edge, weight in ((0, 0), (1, 300), (5, 1500), (10, 3500), (15, 4500)) if new >= edge)
+        score = round(1 / (1 + math.exp(-min(odds, 16000) / 1000)), 6)
+        return (reasons, score) if finding or score >= self.config.thresholds.watch else None
 
     def reuse(self, family: dict[str, Any], event: dict[str, int], fresh: bool) -> str | None:
         """What becomes of the token presented, and the family's memory of it."""
@@ -169,26 +177,3 @@ class SlowTwin:
         if (same or same_device) and succeeded and brief:
             return "concurrent_client"
         return "theft_suspected"
-
-    def travel(self, subject: dict[str, Any], event: dict[str, int]) -> bool:
-        """Whether nobody can have come here in the time."""
-        if event["accuracy"] < 0 or event["kind"] > LOGIN:
-            return False
-        before, config = subject["place"], self.config.travel
-        if not before or event["at"] >= before["at"]:
-            subject["place"] = event
-        if not before or (event["network"] and event["network"] == before["network"]):
-            return False
-        elapsed = abs(event["at"] - before["at"])
-        km = max(distance_km(before, event) - before["accuracy"] - event["accuracy"], 0)
-        hour = Fraction(3_600_000)
-        quickest = min(km * hour / config.rail_kmh, config.overhead_ms + km * hour / config.flight_kmh)
-        too_soon: bool = elapsed < math.floor(quickest) - config.slack_ms
-        return too_soon and elapsed <= config.horizon_ms and km > config.floor_km
-
-
-def distance_km(a: dict[str, int], b: dict[str, int]) -> int:
-    """Whole kilometres of the great circle (haversine)."""
-    p, q, m, n = (math.radians(x / 100) for x in (a["lat"], b["lat"], a["lon"], b["lon"]))
-    h = math.sin((q - p) / 2) ** 2 + math.cos(p) * math.cos(q) * math.sin((n - m) / 2) ** 2
-    return math.floor(2 * 6371.0088 * math.asin(min(1, math.sqrt(h))))

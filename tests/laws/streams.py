@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from detector.batch import RefreshBatch
-from detector.config import CadenceConfig, DetectorConfig
+from detector.config import CadenceConfig, DetectorConfig, TravelConfig
 
 START = 1_770_000_000_000
 """A moment in February 2026, an hour's edge not far away."""
@@ -16,8 +16,13 @@ START = 1_770_000_000_000
 PLACES = [(5252, 1340), (4885, 235), (4071, -7400), (-3387, 15121), (5252, 1341)]
 """Hundredths of a degree: Berlin, Paris, New York, Sydney, and a kilometre from the first."""
 
-TINY = DetectorConfig(families=8, subjects=8, cadence=CadenceConfig(family_floor=2, subject_floor=3))
-"""Room for eight keys and a low floor: eviction and bursts happen within a test's few hundred events."""
+TINY = DetectorConfig(
+    families=8,
+    subjects=8,
+    cadence=CadenceConfig(family_floor=2, subject_floor=3),
+    travel=TravelConfig(vague_asns=frozenset({7})),
+)
+"""Room for eight keys, low floors, a vague AS: eviction, bursts and every grade within a test's few hundred events."""
 
 
 def key(salt: int, number: int) -> int:
@@ -32,6 +37,7 @@ def ugly(seed: int, n: int, users: int, *, hot: float, spread_ms: int) -> Refres
     family[rng.random(n) < hot] = 1
     subject = np.where(rng.random(n) < 0.1, 0, family // 2 + 1)
     at = START + np.cumsum(rng.integers(0, spread_ms, n)) - rng.integers(0, spread_ms * 4, n)
+    at += np.cumsum(rng.random(n) < 0.03) * 86_400_000 * (rng.random() < 0.5)
     jump = rng.random(n) < 0.02
     at[jump] += rng.integers(-3, 4, int(jump.sum())) * 3_600_000
     step = rng.integers(0, 6, n)
@@ -46,6 +52,9 @@ def ugly(seed: int, n: int, users: int, *, hot: float, spread_ms: int) -> Refres
         "subject": [key(3, int(s)) for s in subject],
         "client": [key(4, int(c)) for c in rng.integers(1, 3, n)],
         "device": [key(5, int(d)) for d in rng.integers(0, 3, n)],
+        "agent": [key(8, int(a)) for a in rng.integers(0, 4, n)],
+        "asn": rng.integers(0, 8, n),
+        "country": rng.integers(0, 6, n),
         "network": [key(6, int(w)) for w in rng.integers(0, 4, n)],
         "token": [key(7, int(t)) for t in step],
         "successor": [key(7, int(t)) for t in np.where(rng.random(n) < 0.8, step + 1, rng.integers(0, 7, n))],
