@@ -10,9 +10,10 @@ from detector.batch import RefreshBatch
 from detector.config import DetectorConfig
 from detector.fusion import Evidence
 from detector.runs import Runs
-from detector.signals import cadence, failure, reuse, spread, travel
+from detector.signals import cadence, failure, novelty, reuse, spread, travel
 from detector.signals.cadence import Cadence
 from detector.signals.failure import Failure
+from detector.signals.novelty import Novelty
 from detector.signals.reuse import Reuse
 from detector.signals.spread import Met, Spread
 from detector.signals.travel import Travel
@@ -46,32 +47,44 @@ def measure(state: State, batch: RefreshBatch, groups: Groups, config: DetectorC
     met = spread.meet(pairs, len(batch), reused.fresh)
     strangers = spread.measure(families, met, config.spread)
     failed = failure.measure(families, batch, reused.fresh, config.failure)
-    evidence = _evidence(batch, reused, travelled, paced, strangers, failed)
-    signs = _signs(reused, travelled, paced, failed, met)
+    taught = (travelled.grade < travel.IMPOSSIBLE) & (reused.finding < Finding.THEFT_SUSPECTED)
+    new = novelty.measure(families, subjects, batch, reused.fresh, taught)
+    evidence = _evidence(batch, reused, travelled, paced, strangers, failed, new)
+    signs = _signs(reused, travelled, paced, failed, met, new)
     population = systemic.measure(families, state.segments, batch, signs, evidence.awake(), config.systemic)
     evidence.held, evidence.incident = population.held, population.incident
     evidence.measured |= _of_population(population)
     return evidence, tally(batch, met, failure.refusals(batch, reused.fresh, config.failure), population.held)
 
 
-def _signs(reused: Reuse, travelled: Travel, paced: Cadence, failed: Failure, met: Met) -> NDArray[np.bool_]:
+def _signs(
+    reused: Reuse, travelled: Travel, paced: Cadence, failed: Failure, met: Met, new: Novelty
+) -> NDArray[np.bool_]:
     """What a whole population may show at once, (n, 3) in the order of `systemic.CAUSES`."""
     suspected = (reused.finding >= Finding.THEFT_SUSPECTED) & reused.at_home
+    moved = (travelled.grade >= travel.VAGUE) & ~new.hands
     bursting = (paced.surprise >= STIRRING_NATS << pace.POINT) | failed.refused
-    return np.stack([suspected, travelled.impossible, bursting & ~met.contact], axis=1)
+    return np.stack([suspected, moved, bursting & ~met.contact], axis=1)
 
 
 def _evidence(
-    batch: RefreshBatch, reused: Reuse, travelled: Travel, paced: Cadence, strangers: Spread, failed: Failure
+    batch: RefreshBatch,
+    reused: Reuse,
+    travelled: Travel,
+    paced: Cadence,
+    strangers: Spread,
+    failed: Failure,
+    new: Novelty,
 ) -> Evidence:
     return Evidence(
         n=len(batch),
         grades={
             "reuse": reused.finding.astype(np.int64),
-            "travel": travelled.impossible.astype(np.int64) * 2,
+            "travel": travelled.grade,
             "cadence": paced.surprise >> pace.POINT,
             "failure": failed.surprise >> pace.POINT,
             "spread": strangers.surprise >> pace.POINT,
+            "novelty": new.grade,
         },
         measured={
             "reuse_depth": (reused.depth, 1),
@@ -86,6 +99,8 @@ def _evidence(
             "failure_surprise": (failed.surprise, ONE),
             "spread_count": (strangers.level, ONE),
             "spread_surprise": (strangers.surprise, ONE),
+            "novelty_subject": (new.subject, 1),
+            "novelty_family": (new.family, 1),
         },
         revived=reused.revived,
     )

@@ -120,7 +120,7 @@ def count(keyed: Keyed, column: str, weight: NDArray[np.int64]) -> NDArray[np.in
     hour, second = np.divmod(keyed.latest, HOUR_S)
     added = weight * _WEIGHT[second][:, None]
     level = np.empty_like(added)
-    for parts, events in _waves(keyed.runs, hour):
+    for parts, events in waves(keyed.runs, hour):
         memory = keyed.table.read(column, keyed.rows[parts.run])
         carried = memory["sum"] >> np.minimum((hour[parts.start] - memory["hour"]) * _SHIFT, 63)[:, None]
         until = np.cumsum(added[events], axis=0)
@@ -147,7 +147,7 @@ def judge(
     hour = keyed.latest // HOUR_S
     floor = np.array([rule.floor << POINT for rule in rules])
     expected, nats = np.empty_like(level), np.zeros_like(level)
-    for parts, events in _waves(keyed.runs, hour):
+    for parts, events in waves(keyed.runs, hour):
         memory = keyed.table.read(column, keyed.rows[parts.run])
         _turn(memory, hour[parts.start])
         record = memory["record"].astype(np.int64)
@@ -177,26 +177,29 @@ def _learn(
     return nats, learnt
 
 
-class _Parts(NamedTuple):
-    """The hours of one wave, one of each of p keys: arrays are (p,), `of` is (events of the wave,)."""
+class Parts(NamedTuple):
+    """The spans of one wave, one of each of p keys: arrays are (p,), `of` is (events of the wave,)."""
 
     run: NDArray[np.int64]  # the key's run
-    start: NDArray[np.int64]  # the hour's first event among all events
+    start: NDArray[np.int64]  # the span's first event among all events
     first: NDArray[np.int64]  # the same among the wave's events
     last: NDArray[np.int64]  # its last
     of: NDArray[np.int64]  # the part of each event
 
 
-def _waves(runs: Runs, hour: NDArray[np.int64]) -> Iterator[tuple[_Parts, NDArray[np.int64] | slice]]:
-    """The first hour of every key, then every second hour, and so on: which hours, and which events are theirs."""
+def waves(runs: Runs, span: NDArray[np.int64]) -> Iterator[tuple[Parts, NDArray[np.int64] | slice]]:
+    """The first span (hour, day) of every key, then every second one, and so on, and which events are theirs.
+
+    `span` (n,) is the number of each event's span, in sorted order; it never falls within a run.
+    """
     begins = runs.first.copy()
-    begins[1:] |= hour[1:] != hour[:-1]
+    begins[1:] |= span[1:] != span[:-1]
     part = np.cumsum(begins) - 1
     wave = part - part[runs.starts][runs.run]
     most = int(wave.max(initial=-1))
     if most <= 0:
         if most == 0:
-            yield _Parts(np.arange(len(runs)), runs.starts, runs.starts, runs.lasts, runs.run), slice(None)
+            yield Parts(np.arange(len(runs)), runs.starts, runs.starts, runs.lasts, runs.run), slice(None)
         return
     in_waves = np.argsort(wave, kind="stable")
     ends = np.cumsum(np.bincount(wave))
@@ -205,7 +208,7 @@ def _waves(runs: Runs, hour: NDArray[np.int64]) -> Iterator[tuple[_Parts, NDArra
         first = np.flatnonzero(begins[events])
         last = np.append(first[1:], len(events)) - 1
         of = np.repeat(np.arange(len(first)), last - first + 1)
-        yield _Parts(runs.run[events[first]], events[first], first, last, of), events
+        yield Parts(runs.run[events[first]], events[first], first, last, of), events
 
 
 def _turn(memory: NDArray[Any], hour: NDArray[np.int64]) -> None:

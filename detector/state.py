@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from detector import systemic
 from detector.config import DetectorConfig
-from detector.signals import cadence, failure, reuse, spread, travel
+from detector.signals import cadence, failure, novelty, reuse, spread, travel
 from detector.table import Table
 
 SCHEMA_VERSION = 2
@@ -27,9 +27,10 @@ class State:
     """
 
     def __init__(self, config: DetectorConfig) -> None:
-        of_family = reuse.SCHEMA | cadence.SCHEMA | failure.SCHEMA | spread.FAMILY_SCHEMA | systemic.FAMILY_SCHEMA
+        of_family = reuse.SCHEMA | cadence.SCHEMA | failure.SCHEMA | spread.FAMILY_SCHEMA
+        of_family |= novelty.FAMILY_SCHEMA | systemic.FAMILY_SCHEMA
         self.families = Table(config.families, of_family)
-        self.subjects = Table(config.subjects, travel.SCHEMA | cadence.SCHEMA)
+        self.subjects = Table(config.subjects, travel.SCHEMA | cadence.SCHEMA | novelty.SUBJECT_SCHEMA)
         self.pairs = Table(config.pairs, spread.PAIR_SCHEMA)
         self.segments = Table(config.segments, systemic.SCHEMA)
         self.clock = 0

@@ -7,11 +7,11 @@ far from their edges only (the builders keep away from them), levels and records
 import math
 from collections import deque
 from collections.abc import Iterable
-from fractions import Fraction
 from typing import Any, NamedTuple
 
 from detector.config import DetectorConfig
 from detector.odds import GROUPS, Odds
+from tests import twin_of_places
 from tests.twin_of_counts import CAUSES, ONE, Count, Held, Pair, Population, Record, segments, systemic
 
 MUCH = 1 << 60
@@ -19,6 +19,7 @@ REFRESH, LOGIN, LOGOUT, REVOKED = range(4)
 REUSE, STALE, ENDED, EXPIRED = 3, 4, 5, 6
 FINDINGS = [None, "benign_retry", "concurrent_client", "stale_after_logout", "theft_suspected", "theft_confirmed"]
 HELD = {"systemic.reuse": ["reuse"], "systemic.travel": ["travel"], "systemic.volume": ["cadence", "failure", "spread"]}
+TRAVEL_RETURN, FAMILY_GRADE = 3, 5
 MIX, BITS = 0x9E3779B97F4A7C15, 2**64
 
 
@@ -32,9 +33,10 @@ class Memory(dict[int, dict[str, Any]]):
         """What is remembered of the key."""
         if key not in self:
             self[key] = {
-                "seen": 0, "recent": deque(maxlen=4), "rotations": deque(maxlen=4), "ended": 0, "place": None,
+                "seen": 0, "recent": deque(maxlen=4), "rotations": deque(maxlen=4), "ended": 0,
                 "cadence": (Count(), Record()), "failure": (Count(), Record()), "spread": (Count(), Record()),
                 "slots": [0, 0, 0, 0], "pair": Pair(), "population": Population(),
+                **twin_of_places.remembered(),
             }  # fmt: skip
         return self[key]
 
@@ -81,20 +83,24 @@ class SlowTwin:
         if pair:
             met = self.pairs.of(pair)["pair"].meet(second, int(fresh))
             self.pairs.of(pair)["seen"] = self.pairs.of(pair)["pair"].seen
-        impossible = bool(subject and fresh and self.travel(subject, event))
+        travel = subject["places"].travel(event, subject["seen"], fresh, self.config.travel) if subject else 0
+        taught = travel < 2 and reuse.finding not in ("theft_suspected", "theft_confirmed")
+        kin, known = family["kin"] if family else None, subject["known"] if subject else None
+        new, hands = twin_of_places.novelty(kin, known, event, fresh, taught)
         refused = bool(
             fresh and event["kind"] == REFRESH and event["outcome"] and event["fault"] not in (ENDED, EXPIRED)
         )
         grades = {
             "reuse": FINDINGS.index(reuse.finding),
-            "travel": 2 * impossible,
+            "travel": travel,
             "cadence": self.cadence(family, subject, event, fresh) // ONE,
             "failure": self.failure(family, refused) // ONE,
             "spread": self.spread(family, met) // ONE,
+            "novelty": new,
         }
         stirring = grades["cadence"] >= 5 or refused
         suspected = reuse.finding in ("theft_suspected", "theft_confirmed") and reuse.at_home
-        signs = [suspected, impossible, stirring and not met[0]]
+        signs = [suspected, travel > 0 and not hands, stirring and not met[0]]
         asked = any(grades.values()) or reuse.revived
         held = systemic(self.populations, event, self.slots(family, event, signs), signs, asked, self.config.systemic)
         return self.verdict(grades, held, reuse.revived) if asked else None
@@ -164,7 +170,10 @@ class SlowTwin:
         named = [
             *[(grades["reuse"] == number, f"reuse.{name}") for number, name in enumerate(FINDINGS) if name],
             (alone["travel"], "travel.impossible"), (alone["cadence"], "cadence.burst"),
+            (alone["travel"] and grades["travel"] == TRAVEL_RETURN, "travel.return"),
             (alone["spread"], "spread.strangers"), (alone["failure"], "failure.refused"),
+            (alone["novelty"] and grades["novelty"] % FAMILY_GRADE, "novelty.subject"),
+            (alone["novelty"] and grades["novelty"] >= FAMILY_GRADE, "novelty.family"),
             (revived, "effectiveness.refreshed"), *zip(held.causes, CAUSES, strict=True),
         ]  # fmt: skip
         reasons = tuple(name for present, name in named if present)
@@ -226,31 +235,8 @@ class SlowTwin:
             return "concurrent_client", same
         return "theft_suspected", same
 
-    def travel(self, subject: dict[str, Any], event: dict[str, int]) -> bool:
-        """Whether nobody can have come here in the time."""
-        if event["accuracy"] < 0 or event["kind"] > LOGIN:
-            return False
-        before, config = subject["place"], self.config.travel
-        if not before or event["at"] >= before["at"]:
-            subject["place"] = event
-        if not before or (event["network"] and event["network"] == before["network"]):
-            return False
-        elapsed = abs(event["at"] - before["at"])
-        km = max(distance_km(before, event) - before["accuracy"] - event["accuracy"], 0)
-        hour = Fraction(3_600_000)
-        quickest = min(km * hour / config.rail_kmh, config.overhead_ms + km * hour / config.flight_kmh)
-        too_soon: bool = elapsed < math.floor(quickest) - config.slack_ms
-        return too_soon and elapsed <= config.horizon_ms and km > config.floor_km
-
 
 def weight(odds: Odds, channel: str, grade: int) -> int:
     """Thousandths of a nat."""
     ladder = odds.ladders[channel]
     return max([w for edge, w in zip(ladder.edges, ladder.weights, strict=True) if grade >= edge], default=0)
-
-
-def distance_km(a: dict[str, int], b: dict[str, int]) -> int:
-    """Whole kilometres of the great circle (haversine)."""
-    p, q, m, n = (math.radians(x / 100) for x in (a["lat"], b["lat"], a["lon"], b["lon"]))
-    h = math.sin((q - p) / 2) ** 2 + math.cos(p) * math.cos(q) * math.sin((n - m) / 2) ** 2
-    return math.floor(2 * 6371.0088 * math.asin(min(1, math.sqrt(h))))

@@ -20,7 +20,11 @@ class SlowOrigins:
         """Count, compare, and learn."""
         key = (tally["kind"], tally["origin"])
         if key not in self.origins:
-            self.origins[key] = {"seen": 0, "counts": [Count() for _ in range(5)], "records": [Record() for _ in range(4)]}
+            self.origins[key] = {
+                "seen": 0,
+                "counts": [Count() for _ in range(5)],
+                "records": [Record() for _ in range(4)],
+            }
         origin = self.origins[key]
         origin["seen"] = max(origin["seen"], tally["at"] // 1000)
         return self.failure(origin, tally), self.spread(origin, tally) * (tally["kind"] == ADDRESS)

@@ -8,7 +8,14 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from detector.batch import RefreshBatch
-from detector.config import CadenceConfig, DetectorConfig, FailureConfig, SpreadConfig, SystemicConfig
+from detector.config import (
+    CadenceConfig,
+    DetectorConfig,
+    FailureConfig,
+    SpreadConfig,
+    SystemicConfig,
+    TravelConfig,
+)
 
 START = 1_770_000_000_000
 """A moment in February 2026, an hour's edge not far away."""
@@ -26,8 +33,9 @@ TINY = DetectorConfig(
     spread=SpreadConfig(pair_floor=2, family_floor=4, origin_floor=3, hold_nats=2, hour_nats=5),
     failure=FailureConfig(family_floor=1, origin_floor=3, hold_nats=4),
     systemic=SystemicConfig(reuse_floor=1, travel_floor=1, volume_floor=1, hold_nats=1, hold_ms=60_000),
+    travel=TravelConfig(vague_asns=frozenset({7})),
 )
-"""Room for eight keys and low floors: eviction, bursts and holds happen within a test's few hundred events."""
+"""Room for eight keys, low floors, a vague AS: eviction, bursts, holds and every grade within a few hundred events."""
 
 
 def key(salt: int, number: int) -> int:
@@ -42,6 +50,7 @@ def ugly(seed: int, n: int, users: int, *, hot: float, spread_ms: int) -> Refres
     family[rng.random(n) < hot] = 1
     subject = np.where(rng.random(n) < 0.1, 0, family // 2 + 1)
     at = START + np.cumsum(rng.integers(0, spread_ms, n)) - rng.integers(0, spread_ms * 4, n)
+    at += np.cumsum(rng.random(n) < 0.03) * 86_400_000 * (rng.random() < 0.5)
     jump = rng.random(n) < 0.02
     at[jump] += rng.integers(-3, 4, int(jump.sum())) * 3_600_000
     step = rng.integers(0, 6, n)
@@ -56,11 +65,12 @@ def ugly(seed: int, n: int, users: int, *, hot: float, spread_ms: int) -> Refres
         "subject": [key(3, int(s)) for s in subject],
         "client": [key(4, int(c)) for c in rng.integers(1, 3, n)],
         "device": [key(5, int(d)) for d in rng.integers(0, 3, n)],
+        "agent": [key(8, int(a)) for a in rng.integers(0, 4, n)],
+        "asn": rng.choice([0, 0, 1, 1, 1, 2, 7, 7], n),
+        "country": rng.integers(0, 6, n),
         "network": [key(6, int(w)) for w in rng.integers(0, 4, n)],
-        "agent": [key(8, int(a)) for a in rng.integers(0, 3, n)],
         "issuer": [key(9, int(i)) for i in rng.integers(0, 3, n)],
         "origin": [key(10, int(o)) for o in rng.integers(0, 6, n)],
-        "asn": rng.integers(0, 3, n),
         "token": [key(7, int(t)) for t in step],
         "successor": [key(7, int(t)) for t in np.where(rng.random(n) < 0.8, step + 1, rng.integers(0, 7, n))],
         "generation": np.where(rng.random(n) < 0.1, step, -1),
