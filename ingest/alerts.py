@@ -4,12 +4,13 @@ from typing import Any
 
 import msgspec
 
+from detector.batch import RefreshBatch
 from detector.verdict import Segment
 from ingest.advice import advice, evidence
 from ingest.instant import rfc3339
 from ingest.sink import Message
 from ingest.source import Record
-from ingest.turn import Part
+from ingest.stage import Part
 from revocation.alert import Alert
 from revocation.feed import public
 from revocation.record import Change, Revocation
@@ -22,7 +23,7 @@ STRUCTURED = (("content-type", b"application/cloudevents+json; charset=UTF-8"),)
 _ENCODER = msgspec.json.Encoder()
 
 
-def alert_message(topic: str, alert: Alert, part: Part) -> Message:
+def alert_message(topic: str, alert: Alert, part: Part[RefreshBatch]) -> Message:
     """One alert as a message (`docs/schemas/alert.v1.json`); people and sessions stand in it as digests only."""
     event = part.reading.events[alert.row]
     told: dict[str, Any] = {
@@ -65,7 +66,7 @@ def alert_message(topic: str, alert: Alert, part: Part) -> Message:
     return Message(topic, _ENCODER.encode(envelope), key=alert.subject.digest.hex().encode(), headers=STRUCTURED)
 
 
-def _whom(alert: Alert, part: Part) -> dict[str, Any]:
+def _whom(alert: Alert, part: Part[RefreshBatch]) -> dict[str, Any]:
     """Names and digests of what the alert is about: of an incident its segment, no single person."""
     event = part.reading.events[alert.row]
     if alert.kind == "incident":
@@ -106,7 +107,7 @@ def change_message(topic: str, change: Change) -> Message:
     return Message(topic, _ENCODER.encode(entry), key=change.entry.id.encode())
 
 
-def _digest(part: Part, scope: str, row: int) -> str | None:
+def _digest(part: Part[RefreshBatch], scope: str, row: int) -> str | None:
     high, low = int(getattr(part.batch, scope)[row]), int(getattr(part.batch, f"{scope}_low")[row])
     return f"{high:016x}{low:016x}" if high else None
 

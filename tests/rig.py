@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 from kafka import TopicPartition
 
+from detector.batch import RefreshBatch
 from ingest.columns import Columns
 from ingest.exchange import Exchange
 from ingest.pseudonyms import Pseudonyms
@@ -16,6 +17,7 @@ from ingest.report import RouteReport, StepReport
 from ingest.route import Route, RouteTopics
 from ingest.sink import Sink
 from ingest.source import Record, Source
+from ingest.telemetry import Telemetry
 from ingest.worker import Worker, WorkerTopics
 from revocation.policy import Rules
 from revocation.registry import Registry
@@ -55,15 +57,14 @@ class Names(msgspec.Struct, frozen=True):
         source = Source([topic], group_id=group, instance=instance, options=where | PROMPT | options)
         return Exchange(source, sink(transactional_id=f"{group}-{instance}", options=where | {"max_block_ms": 2_000}))
 
-    def worker(self, registry: Registry, instance: str = "1", **given: Any) -> Worker:
+    def worker(self, registry: Registry, instance: str = "1", **given: Any) -> Worker[RefreshBatch]:
         """A worker on the telemetry; `given` replaces or adds to what it is made of."""
         exchange = given.pop("exchange", None) or self.exchange(self.telemetry, instance)
         rules: Callable[[], Rules] = given.pop("rules", lambda: RULES)
         given.setdefault("commit_ms", 300)
         return Worker(
+            Telemetry(Reader({self.telemetry: "native"}, ISSUERS), Columns(KEY)),
             exchange=exchange,
-            reader=Reader({self.telemetry: "native"}, ISSUERS),
-            columns=Columns(KEY),
             registry=registry,
             rules=rules,
             clock=clock,

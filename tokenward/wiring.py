@@ -8,6 +8,7 @@ from typing import Any
 from redis import Redis
 
 from api.app import Api, create_app
+from detector.batch import RefreshBatch
 from ingest.columns import Columns
 from ingest.enrich import Places
 from ingest.exchange import Exchange
@@ -18,6 +19,7 @@ from ingest.report import RouteReport, StepReport
 from ingest.route import Route, RouteTopics
 from ingest.sink import Sink
 from ingest.source import Source
+from ingest.telemetry import Telemetry
 from ingest.worker import Worker, WorkerTopics
 from revocation.follower import Follower
 from revocation.issuers import Issuer, Issuers
@@ -95,15 +97,15 @@ def worker_of(
     policy: PolicyFile,
     on_report: Callable[[StepReport], None] = lambda _report: None,
     on_step: Callable[[int], None] = lambda _step: None,
-) -> Worker:
+) -> Worker[RefreshBatch]:
     """The worker; it connects to Kafka at once."""
     worker, topics = settings.worker, settings.topics
     sources = worker.sources or {topics.telemetry: "native"}
     issuers = issuers_of(settings)
+    reader = Reader(sources, issuers, ahead_ms=worker.ahead_s * 1000, back_ms=worker.too_old_s * 1000)
     return Worker(
+        Telemetry(reader, columns_of(settings)),
         exchange=_exchange(settings, sources, worker.group_id, worker.instance, worker.batch_size),
-        reader=Reader(sources, issuers, ahead_ms=worker.ahead_s * 1000, back_ms=worker.too_old_s * 1000),
-        columns=columns_of(settings),
         registry=registry,
         rules=policy.rules,
         clock=clock,

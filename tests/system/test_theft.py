@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 import jsonschema
 import pytest
@@ -27,7 +28,7 @@ SCHEMA = Path(__file__).parents[2] / "docs" / "schemas" / "alert.v1.json"
 
 
 @contextmanager
-def running(program: Worker | Route) -> Iterator[None]:
+def running(program: Worker[Any] | Route) -> Iterator[None]:
     """The program in a thread of its own, ended afterwards."""
     stop = threading.Event()
     thread = threading.Thread(target=program.run, args=(stop,), daemon=True)
