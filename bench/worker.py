@@ -74,7 +74,8 @@ def run(args: Sequence[str]) -> Figures:
     alerts = 0
     with kafka_and_redis() as (bootstrap, redis_url):
         create_topics(bootstrap, {TELEMETRY: PARTITIONS})
-        create_topics(bootstrap, dict.fromkeys(("refresh.alerts", "refresh.revocations", "refresh.dead-letters"), 1))
+        outputs = ("refresh.alerts", "refresh.revocations", "refresh.dead-letters", "refresh.tallies")
+        create_topics(bootstrap, dict.fromkeys(outputs, 1))
         _produce(bootstrap, _records(options.records, options.sessions, options.theft_every))
         for number in range(options.rounds):
             references.append(_bare(bootstrap, f"bare-{number}", options.records))

@@ -1,13 +1,15 @@
 """Lane: one partition as its worker knows it: its judge, how far it has read, and what may be committed."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from detector.config import DetectorConfig
+from detector.engine import Judgement
+from detector.tallies import Tallies
 from detector.verdict import Verdicts
 from ingest.source import Place, Record
 from revocation.alert import Decision
@@ -36,8 +38,8 @@ class Judge(Protocol[B_contra]):
         """Judge by that configuration from the next record on."""
         ...
 
-    def process(self, batch: B_contra, now: int) -> Verdicts:
-        """Judge the batch and learn from it; `now` is stream time."""
+    def process(self, batch: B_contra, now: int) -> Judgement:
+        """Judge the batch and learn from it; `now` is stream time. Its tallies are for the stage behind this one."""
         ...
 
     def decide(self, verdicts: Verdicts, batch: B_contra, rules: Rules, now: int) -> Decision:
@@ -60,6 +62,8 @@ class Lane(Generic[B]):
     now: int = 0
     #: The newest record's timestamp so far, epoch milliseconds; None: none had any.
     newest: int | None = None
+    #: What is to be told of origins together with `place`: all since the last commit, and nothing else.
+    tallies: list[Tallies] = field(default_factory=list)
 
     def cut(self, records: Sequence[Record]) -> list[tuple[bool, Sequence[Record]]]:
         """Split records into (live?, records): what is read again, and what is to have effects; no part is empty."""

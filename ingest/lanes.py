@@ -8,6 +8,7 @@ from kafka import TopicPartition
 from kafka.errors import KafkaError
 
 from detector.config import DetectorConfig
+from detector.tallies import Tallies
 from ingest.lane import B, Judge, Lane
 from ingest.source import Place, Source
 
@@ -67,10 +68,16 @@ class Lanes(Generic[B]):
         places = {partition: self._lanes[partition].place for partition in flowing}
         return {partition: place for partition, place in places.items() if place is not None}
 
+    def tallies(self, places: Collection[TopicPartition]) -> list[Tallies]:
+        """What goes on together with these places."""
+        return [rows for partition in sorted(places) for rows in self._lanes[partition].tallies]
+
     def committed(self, places: Mapping[TopicPartition, Place]) -> None:
         """Kafka has taken these places."""
         for partition, place in places.items():
-            self._lanes[partition].committed = place.offset
+            lane = self._lanes[partition]
+            lane.committed = place.offset
+            lane.tallies.clear()
 
     def _prepare(self, partition: TopicPartition) -> int:
         """Make the lane; returns the offset to read from."""

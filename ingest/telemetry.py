@@ -2,7 +2,7 @@
 
 from detector.batch import RefreshBatch
 from detector.config import DetectorConfig
-from detector.engine import Engine
+from detector.engine import Engine, Judgement
 from detector.verdict import Verdicts
 from ingest.alerts import alert_message
 from ingest.columns import Columns
@@ -27,9 +27,9 @@ class SessionJudge:
         """Judge by that configuration from the next event on."""
         self._engine.configure(config)
 
-    def process(self, batch: RefreshBatch, now: int) -> Verdicts:
+    def process(self, batch: RefreshBatch, now: int) -> Judgement:
         """Judge the batch and learn from it."""
-        return self._engine.process(batch, now)
+        return self._engine.judge(batch, now)
 
     def decide(self, verdicts: Verdicts, batch: RefreshBatch, rules: Rules, now: int) -> Decision:
         """Hold the verdicts against the rules."""

@@ -5,6 +5,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Generic
 
+from kafka import TopicPartition
+
 from detector.verdict import Level, slugs
 from ingest.lane import B
 from ingest.loop import Clocked
@@ -19,6 +21,9 @@ class Turn(Clocked, Generic[B]):
     parts: list[Part[B]] = field(default_factory=list)
     #: What the registry answered to the decisions.
     changes: list[Change] = field(default_factory=list)
+    #: Partitions whose places were sent to Kafka, and the rows of their tallies.
+    named: set[TopicPartition] = field(default_factory=set)
+    tallies: int = 0
 
     @property
     def live(self) -> Iterable[Part[B]]:

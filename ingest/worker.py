@@ -14,10 +14,11 @@ One turn of the loop has six numbered steps:
    A crash after it: the thief is refused already; the same decision is made again, changes nothing, and is told then.
    Alerts derive from the decision, never from what `apply` changed; and `apply` answers the same when it is repeated:
    else a crash here would swallow what is yet to be told.
-6. **settle**: one Kafka transaction with alerts, revocation changes, dead letters and the consumed offsets.
+6. **settle**: one Kafka transaction with alerts, revocation changes, tallies, dead letters and the consumed offsets.
    A crash within it: the broker aborts it; no reader sees any of it, and the turn is done again.
    A crash after it: all has happened, once; the next owner goes on behind it.
-   A turn without effects has nothing but offsets to settle; they wait for the next one's, at most `commit_ms`.
+   A turn without effects has nothing but offsets to settle, and tallies for the stage of origins; they wait for the
+   next one's, at most `commit_ms`, or until many rows wait. Offsets and tallies of a partition go together, always.
 
 Where a partition is taken over, state is rebuilt first: C is the group's committed offset, and its metadata says the
 time of the last record before C. Reading starts a horizon before that time, and up to C with effects off: the very same
@@ -29,10 +30,11 @@ poll is no tick, since a replay could not repeat it.
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Generic
 
+from detector.tallies import Tallies
 from ingest.alerts import change_message
 from ingest.dead_letters import dead_letter
 from ingest.errors import TurnLost
@@ -43,11 +45,14 @@ from ingest.loop import Loop
 from ingest.report import StepReport
 from ingest.sink import Message
 from ingest.stage import Cut, Stage
+from ingest.tally_messages import tally_messages
 from ingest.turn import Turn
 from revocation.errors import RegistryUnavailable
 from revocation.policy import Rules
 from revocation.registry import Registry
 
+MOST_WAITING = 32_768
+"""Rows of tallies that may wait for a commit, of all partitions: some 3 MB, a message each at worst."""
 SWEEP_SECONDS = 1.0
 SWEEP = 1_000
 """How often the registry is asked to forget ended entries, and how many at a time: Redis is busy for a millisecond."""
@@ -60,6 +65,7 @@ class WorkerTopics:
     alerts: str = "refresh.alerts"
     revocations: str = "refresh.revocations"
     dead_letters: str = "refresh.dead-letters"
+    tallies: str = "refresh.tallies"
 
 
 class Worker(Loop[Turn[B], StepReport], Generic[B]):
@@ -114,9 +120,9 @@ class Worker(Loop[Turn[B], StepReport], Generic[B]):
         try:
             self._exchange.stop.set()
             if waiting := self._lanes.waiting():
-                self._exchange.settle((), waiting)
+                self._exchange.settle(self._tallies(self._lanes.tallies(waiting)), waiting)
         except TurnLost:
-            pass  # nothing had effects: the next owner reads these records again
+            pass  # nothing else had effects: the next owner reads these records again
         finally:
             self._exchange.close()
 
@@ -151,7 +157,10 @@ class Worker(Loop[Turn[B], StepReport], Generic[B]):
         self._done(turn, 2)
         for part in turn.parts:
             part.lane.now = max(part.lane.now, int(part.batch.at.max(initial=0)))
-            part.verdicts = part.lane.judge.process(part.batch, part.lane.now)
+            judgement = part.lane.judge.process(part.batch, part.lane.now)
+            part.verdicts = judgement.verdicts
+            if part.live and len(judgement.tallies):
+                part.lane.tallies.append(judgement.tallies)
         self._done(turn, 3)
         for part in turn.parts:
             now = self._clock() if part.live else part.lane.now
@@ -164,7 +173,7 @@ class Worker(Loop[Turn[B], StepReport], Generic[B]):
         self._done(turn, 6)
 
     def _forget(self, turn: Turn[B]) -> None:
-        self._lanes.forget({part.partition for part in turn.parts})
+        self._lanes.forget({part.partition for part in turn.parts} | turn.named)
 
     def _poll(self) -> Iterator[Cut[B]]:
         for partition, records in sorted(self._exchange.poll(self._poll_ms).items()):
@@ -176,11 +185,18 @@ class Worker(Loop[Turn[B], StepReport], Generic[B]):
     def _settle(self, turn: Turn[B]) -> None:
         messages = list(self._messages(turn))
         places = self._lanes.waiting()
-        due = time.monotonic() - self._committed_at >= self._commit_ms / 1000
+        tallies = self._lanes.tallies(places)
+        rows = sum(map(len, tallies))
+        due = time.monotonic() - self._committed_at >= self._commit_ms / 1000 or rows > MOST_WAITING
         if messages or (places and due):
-            self._exchange.settle(messages, places)
+            turn.named |= places.keys()
+            self._exchange.settle([*messages, *self._tallies(tallies)], places)
             self._lanes.committed(places)
             self._committed_at = time.monotonic()
+            turn.tallies = rows
+
+    def _tallies(self, parts: Iterable[Tallies]) -> Iterator[Message]:
+        return tally_messages(self._topics.tallies, Tallies.concat(parts))
 
     def _messages(self, turn: Turn[B]) -> Iterator[Message]:
         for part in turn.live:
@@ -217,6 +233,7 @@ class Worker(Loop[Turn[B], StepReport], Generic[B]):
             preparing=len(self._exchange.source.held),
             behind=self._exchange.source.behind(),
             lag_ms=None if newest is None else self._clock() - newest,
+            tallies=turn.tallies,
             lost=turn.lost,
             seconds=turn.seconds,
         )

@@ -24,8 +24,10 @@ from numpy.typing import NDArray
 from detector.batch import Outcome, RefreshBatch
 from detector.tallies import OriginKind, Tallies
 from detector.verdict import Level, Reason, Verdicts
-from revocation.decide import Decision, Memory, decide
+from revocation.alert import Decision
+from revocation.decide import decide
 from revocation.policy import Rules
+from revocation.recollection import Memory
 from revocation.record import Scope
 
 Origin = tuple[int, int]

@@ -42,7 +42,7 @@ def judged(values: Sequence[bytes], rules: Rules = RULES) -> Part[RefreshBatch]:
     part = Telemetry(Reader({PARTITION.topic: "native"}, ISSUERS), Columns(KEY)).read(
         Cut(PARTITION, lane, records, live=True)
     )
-    part.verdicts = lane.judge.process(part.batch, NOW)
+    part.verdicts = lane.judge.process(part.batch, NOW).verdicts
     part.decision = lane.judge.decide(part.verdicts, part.batch, rules, NOW)
     return part
 

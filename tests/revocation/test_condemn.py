@@ -7,8 +7,8 @@ import pytest
 
 from detector.tallies import SCHEMA, OriginKind, Tallies
 from detector.verdict import MEASUREMENTS, Level, Reason, Verdicts
+from revocation.alert import Decision
 from revocation.condemn import OriginMemory, condemn
-from revocation.decide import Decision
 from revocation.issuers import Issuer
 from revocation.policy import Policy, Rules
 from revocation.record import Scope, State, Subject, digester

@@ -1,4 +1,4 @@
-"""The services: route, worker and api. SIGTERM and SIGINT let them finish what they do, and end."""
+"""The services: route, worker, origins and api. SIGTERM and SIGINT let them finish what they do, and end."""
 
 import logging
 import signal
@@ -16,9 +16,9 @@ from ingest.loop import Loop
 from tokenward import logs
 from tokenward.cli.common import ConfigOption
 from tokenward.faults import Failure
-from tokenward.metrics import ROUTE, WORKER, Publisher, served
+from tokenward.metrics import ORIGINS, ROUTE, WORKER, Publisher, served
 from tokenward.settings import Settings, read_settings
-from tokenward.wiring import api_of, policy_of, registry_of, route_of, worker_of
+from tokenward.wiring import api_of, origins_of, policy_of, registry_of, route_of, worker_of
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +42,16 @@ def worker(*, config: ConfigOption = None, json: JsonLogs = False) -> None:
     publisher = Publisher(WORKER, {"tokenward_worker_policy_refused": lambda: float(policy.fault is not None)})
     with served(publisher.registry, settings.metrics.host, settings.metrics.worker_port), _kafka(settings):
         _run("worker", worker_of(settings, registry=registry, policy=policy, on_report=publisher))
+
+
+def origins(*, config: ConfigOption = None, json: JsonLogs = False) -> None:
+    """Judge addresses, networks and programs by what all workers saw of them."""
+    logs.set_up(json=json)
+    settings = read_settings(config)
+    registry, policy = registry_of(settings), policy_of(settings)
+    publisher = Publisher(ORIGINS, {"tokenward_origins_policy_refused": lambda: float(policy.fault is not None)})
+    with served(publisher.registry, settings.metrics.host, settings.metrics.origins_port), _kafka(settings):
+        _run("origins", origins_of(settings, registry=registry, policy=policy, on_report=publisher))
 
 
 def api(*, config: ConfigOption = None, json: JsonLogs = False) -> None:
