@@ -41,7 +41,8 @@ def run(args: Sequence[str]) -> Figures:
     with ExitStack() as stack:
         bootstrap, redis_url = stack.enter_context(kafka_and_redis())
         create_topics(bootstrap, {PROVIDER: PARTITIONS, TELEMETRY: PARTITIONS})
-        create_topics(bootstrap, dict.fromkeys(("refresh.alerts", "refresh.revocations", "refresh.dead-letters"), 1))
+        outputs = ("refresh.alerts", "refresh.revocations", "refresh.dead-letters", "refresh.tallies")
+        create_topics(bootstrap, dict.fromkeys(outputs, 1))
         port = free_port()
         environment = _environment(bootstrap, redis_url, port)
         log = Path(stack.enter_context(tempfile.NamedTemporaryFile(suffix=".log")).name)

@@ -19,11 +19,13 @@ import msgspec
 
 from bench.report import Figures, compared
 from bench.servers import kafka_and_redis
+from detector.batch import RefreshBatch
 from ingest.columns import Columns
 from ingest.exchange import Exchange
 from ingest.reader import Reader
 from ingest.sink import Sink
 from ingest.source import Source
+from ingest.telemetry import Telemetry
 from ingest.worker import Worker
 from revocation.issuers import Issuer, Issuers
 from revocation.policy import Policy, Rules
@@ -72,7 +74,8 @@ def run(args: Sequence[str]) -> Figures:
     alerts = 0
     with kafka_and_redis() as (bootstrap, redis_url):
         create_topics(bootstrap, {TELEMETRY: PARTITIONS})
-        create_topics(bootstrap, dict.fromkeys(("refresh.alerts", "refresh.revocations", "refresh.dead-letters"), 1))
+        outputs = ("refresh.alerts", "refresh.revocations", "refresh.dead-letters", "refresh.tallies")
+        create_topics(bootstrap, dict.fromkeys(outputs, 1))
         _produce(bootstrap, _records(options.records, options.sessions, options.theft_every))
         for number in range(options.rounds):
             references.append(_bare(bootstrap, f"bare-{number}", options.records))
@@ -183,13 +186,12 @@ def _worked(bootstrap: str, redis_url: str, group: str, count: int) -> tuple[_Pa
         return watch.pace(count), alerts
 
 
-def _worker(bootstrap: str, registry: RedisRegistry, group: str, rules: Rules) -> Worker:
+def _worker(bootstrap: str, registry: RedisRegistry, group: str, rules: Rules) -> Worker[RefreshBatch]:
     issuers = Issuers({ISSUER.iss: ISSUER})
     sink = Sink(transactional_id=group, options={"bootstrap_servers": bootstrap})
     return Worker(
+        Telemetry(Reader({TELEMETRY: "native"}, issuers), Columns(KEY, issuers=issuers)),
         exchange=Exchange(_source(bootstrap, group), sink),
-        reader=Reader({TELEMETRY: "native"}, issuers),
-        columns=Columns(KEY, issuers=issuers),
         registry=registry,
         rules=lambda: rules,
         clock=lambda: time.time_ns() // 1_000_000,

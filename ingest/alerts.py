@@ -1,15 +1,16 @@
 """Alerts as CloudEvents 1.0, and revocations as they stand in the compacted topic."""
 
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
+from detector.batch import RefreshBatch
 from detector.verdict import Segment
 from ingest.advice import advice, evidence
 from ingest.instant import rfc3339
+from ingest.reader import Reading
 from ingest.sink import Message
 from ingest.source import Record
-from ingest.turn import Part
 from revocation.alert import Alert
 from revocation.feed import public
 from revocation.record import Change, Revocation
@@ -22,8 +23,25 @@ STRUCTURED = (("content-type", b"application/cloudevents+json; charset=UTF-8"),)
 _ENCODER = msgspec.json.Encoder()
 
 
-def alert_message(topic: str, alert: Alert, part: Part) -> Message:
-    """One alert as a message (`docs/schemas/alert.v1.json`); people and sessions stand in it as digests only."""
+class Evidence(Protocol):
+    """What alerts are about: events with their records, and the same in columns."""
+
+    @property
+    def reading(self) -> Reading:
+        """Events and their records."""
+        ...
+
+    @property
+    def batch(self) -> RefreshBatch:
+        """One row an event."""
+        ...
+
+
+def alert_message(topic: str, alert: Alert, part: Evidence, **further: Any) -> Message:
+    """One alert as a message (`docs/schemas/alert.v1.json`); people and sessions stand in it as digests only.
+
+    `further` members stand in it, too.
+    """
     event = part.reading.events[alert.row]
     told: dict[str, Any] = {
         "kind": alert.kind,
@@ -32,7 +50,7 @@ def alert_message(topic: str, alert: Alert, part: Part) -> Message:
         "scope": alert.subject.scope,
         "digest": alert.subject.digest.hex(),
         **_whom(alert, part),
-        "iss": event.iss,
+        "iss": event.iss or None,
         "reasons": list(alert.reasons),
         "score": alert.score,
         "measurements": alert.measurements,
@@ -51,6 +69,7 @@ def alert_message(topic: str, alert: Alert, part: Part) -> Message:
         "expires_at": rfc3339(alert.expires_at) if alert.expires_at else None,
         "evidence": evidence(alert.measurements),
         "advice": advice(alert),
+        **further,
     }
     envelope = {
         "specversion": "1.0",
@@ -65,7 +84,7 @@ def alert_message(topic: str, alert: Alert, part: Part) -> Message:
     return Message(topic, _ENCODER.encode(envelope), key=alert.subject.digest.hex().encode(), headers=STRUCTURED)
 
 
-def _whom(alert: Alert, part: Part) -> dict[str, Any]:
+def _whom(alert: Alert, part: Evidence) -> dict[str, Any]:
     """Names and digests of what the alert is about: of an incident its segment, no single person."""
     event = part.reading.events[alert.row]
     if alert.kind == "incident":
@@ -106,7 +125,7 @@ def change_message(topic: str, change: Change) -> Message:
     return Message(topic, _ENCODER.encode(entry), key=change.entry.id.encode())
 
 
-def _digest(part: Part, scope: str, row: int) -> str | None:
+def _digest(part: Evidence, scope: str, row: int) -> str | None:
     high, low = int(getattr(part.batch, scope)[row]), int(getattr(part.batch, f"{scope}_low")[row])
     return f"{high:016x}{low:016x}" if high else None
 

@@ -1,18 +1,57 @@
-"""Lane: one partition as its worker knows it: the engine, how far it has read, and what it has told already."""
+"""Lane: one partition as its worker knows it: its judge, how far it has read, and what may be committed."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Generic, Protocol, TypeVar
 
-from detector.engine import Engine
+import numpy as np
+from numpy.typing import NDArray
+
+from detector.config import DetectorConfig
+from detector.engine import Judgement
+from detector.tallies import Tallies
+from detector.verdict import Verdicts
 from ingest.source import Place, Record
-from revocation.decide import Memory
+from revocation.alert import Decision
+from revocation.policy import Rules
+
+
+class Rows(Protocol):
+    """What a partition's records hold, in columns."""
+
+    @property
+    def at(self) -> NDArray[np.int64]:
+        """When each happened, epoch milliseconds."""
+        ...
+
+    def __len__(self) -> int: ...
+
+
+B = TypeVar("B", bound=Rows)
+B_contra = TypeVar("B_contra", bound=Rows, contravariant=True)
+
+
+class Judge(Protocol[B_contra]):
+    """What a partition is judged by: an engine, and the memory of what was decided."""
+
+    def configure(self, config: DetectorConfig) -> None:
+        """Judge by that configuration from the next record on."""
+        ...
+
+    def process(self, batch: B_contra, now: int) -> Judgement:
+        """Judge the batch and learn from it; `now` is stream time. Its tallies are for the stage behind this one."""
+        ...
+
+    def decide(self, verdicts: Verdicts, batch: B_contra, rules: Rules, now: int) -> Decision:
+        """What is done about the verdicts on that batch; entries last from `now`, epoch milliseconds, at least."""
+        ...
 
 
 @dataclass(slots=True)
-class Lane:
+class Lane(Generic[B]):
     """Everything here is a function of the partition's records below `next_offset`, so a replay makes it again."""
 
-    engine: Engine
+    judge: Judge[B]
     #: Records below this offset had their effects before: they are read again to rebuild the state, nothing more.
     effects_from: int
     #: The engine has seen what lies below.
@@ -23,8 +62,8 @@ class Lane:
     now: int = 0
     #: The newest record's timestamp so far, epoch milliseconds; None: none had any.
     newest: int | None = None
-    #: What deciding remembers, so that the same is not decided again.
-    memory: Memory = field(default_factory=Memory)
+    #: What is to be told of origins together with `place`: all since the last commit, and nothing else.
+    tallies: list[Tallies] = field(default_factory=list)
 
     def cut(self, records: Sequence[Record]) -> list[tuple[bool, Sequence[Record]]]:
         """Split records into (live?, records): what is read again, and what is to have effects; no part is empty."""

@@ -1,43 +1,48 @@
 """Lanes: the partitions that are ours, each prepared before its records flow."""
 
 import logging
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
+from typing import Generic
 
 from kafka import TopicPartition
 from kafka.errors import KafkaError
 
 from detector.config import DetectorConfig
-from detector.engine import Engine
-from ingest.lane import Lane
+from detector.tallies import Tallies
+from ingest.lane import B, Judge, Lane
 from ingest.source import Place, Source
 
 log = logging.getLogger(__name__)
 
 
-class Lanes:
+class Lanes(Generic[B]):
     """Prepares what was assigned, forgets what is gone.
 
-    An engine that stayed in memory over a rebalance goes on only if the group's committed offset is still the one that
+    A judge who stayed in memory over a rebalance goes on only if the group's committed offset is still the one that
     this process committed: then nobody else owned the partition meanwhile. Else its state is read again.
     """
 
-    def __init__(self, source: Source, config: DetectorConfig, horizon_ms: int) -> None:
+    def __init__(
+        self, source: Source, appoint: Callable[[DetectorConfig], Judge[B]], config: DetectorConfig, horizon_ms: int
+    ) -> None:
+        """`appoint` gives a partition its judge; `horizon_ms` of record time are read again to rebuild its memory."""
         self._source = source
+        self._appoint = appoint
         self._config = config
         self._horizon_ms = horizon_ms
-        self._lanes: dict[TopicPartition, Lane] = {}
+        self._lanes: dict[TopicPartition, Lane[B]] = {}
 
-    def __getitem__(self, partition: TopicPartition) -> Lane:
+    def __getitem__(self, partition: TopicPartition) -> Lane[B]:
         return self._lanes[partition]
 
     def __len__(self) -> int:
         return len(self._lanes)
 
     def configure(self, config: DetectorConfig) -> None:
-        """All engines judge by that configuration from the next record on."""
+        """All judge by that configuration from the next record on."""
         self._config = config
         for lane in self._lanes.values():
-            lane.engine.configure(config)
+            lane.judge.configure(config)
 
     def admit(self) -> None:
         """Let the partitions flow that were assigned since the last call; one that Kafka says nothing of waits on."""
@@ -63,10 +68,16 @@ class Lanes:
         places = {partition: self._lanes[partition].place for partition in flowing}
         return {partition: place for partition, place in places.items() if place is not None}
 
+    def tallies(self, places: Collection[TopicPartition]) -> list[Tallies]:
+        """What goes on together with these places."""
+        return [rows for partition in sorted(places) for rows in self._lanes[partition].tallies]
+
     def committed(self, places: Mapping[TopicPartition, Place]) -> None:
         """Kafka has taken these places."""
         for partition, place in places.items():
-            self._lanes[partition].committed = place.offset
+            lane = self._lanes[partition]
+            lane.committed = place.offset
+            lane.tallies.clear()
 
     def _prepare(self, partition: TopicPartition) -> int:
         """Make the lane; returns the offset to read from."""
@@ -76,12 +87,14 @@ class Lanes:
             return kept.next_offset
         first = self._source.beginning(partition)
         if place is None:
-            self._lanes[partition] = Lane(Engine(self._config), effects_from=0, next_offset=first, committed=None)
+            self._lanes[partition] = Lane(
+                self._appoint(self._config), effects_from=0, next_offset=first, committed=None
+            )
             return first
         since = None if place.time is None else self._source.since(partition, place.time - self._horizon_ms)
         start = max(first, min(place.offset, first if since is None else since))
         self._lanes[partition] = Lane(
-            Engine(self._config), effects_from=place.offset, next_offset=start, committed=place.offset
+            self._appoint(self._config), effects_from=place.offset, next_offset=start, committed=place.offset
         )
         if first > place.offset:
             log.error("records were deleted unread", extra={"partition": partition, "records": first - place.offset})

@@ -24,6 +24,8 @@ class StepReport(msgspec.Struct, frozen=True, kw_only=True):
     #: Decisions handed to the registry, and alerts sent.
     revocations: int = 0
     alerts: int = 0
+    #: Rows told to the stage of origins.
+    tallies: int = 0
     #: Families that were seen in another partition before: the topic is not keyed by subject.
     families_in_two_partitions: int = 0
     #: Partitions owned, and of those the ones still being prepared.

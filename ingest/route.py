@@ -23,8 +23,6 @@ whose session was not seen here is keyed by the session. Its family is split the
 """
 
 import logging
-import threading
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -33,10 +31,10 @@ from kafka import TopicPartition
 from kafka.errors import KafkaError
 
 from ingest.dead_letters import dead_letter
-from ingest.errors import TurnLost
 from ingest.exchange import Exchange
 from ingest.formats.event import RefreshEvent
 from ingest.formats.native import encode
+from ingest.loop import Clocked, Loop
 from ingest.pseudonyms import Pseudonyms
 from ingest.reader import Reader, Reading
 from ingest.rekey import Rekey
@@ -45,9 +43,6 @@ from ingest.sink import Message
 from ingest.source import Place, Record
 
 log = logging.getLogger(__name__)
-
-STEPS = ("poll", "decode", "rekey", "settle")
-"""The names of the numbered steps."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,19 +54,19 @@ class RouteTopics:
 
 
 @dataclass(slots=True)
-class _Turn:
+class _Turn(Clocked):
     """One turn: what was read, what is to be written, and what was counted."""
 
     polled: Mapping[TopicPartition, list[Record]] = field(default_factory=dict)
     readings: list[Reading] = field(default_factory=list)
     messages: list[Message] = field(default_factory=list)
     keyed: Counter[str] = field(default_factory=Counter)
-    lost: bool = False
-    seconds: dict[str, float] = field(default_factory=dict)
 
 
-class Route:
-    """Reads what providers write, writes what the worker reads. `step` does one turn. Not for several threads."""
+class Route(Loop[_Turn, RouteReport]):
+    """Reads what providers write, writes what the worker reads; each turn settles what it read."""
+
+    STEPS = ("poll", "decode", "rekey", "settle")
 
     def __init__(
         self,
@@ -96,10 +91,10 @@ class Route:
             pseudonymise: whether identifiers leave as digests only; keys are digests either way.
             topics: where to write.
             poll_ms: how long a poll waits for a first record, i.e. how soon `run` sees that it shall end.
-            on_step: called after each numbered step of a turn that has records.
-            on_report: called at the end of each turn, and whenever one has to wait for Kafka.
+            on_step: as for every loop.
+            on_report: as for every loop.
         """
-        self._exchange = exchange
+        super().__init__(exchange, on_step, on_report)
         self._source = exchange.source
         self._reader = reader
         self._pseudonyms = pseudonyms
@@ -108,60 +103,29 @@ class Route:
         self._clock = clock
         self._topics = topics or RouteTopics()
         self._poll_ms = poll_ms
-        self._on_step = on_step
-        self._on_report = on_report
-        exchange.on_stall = lambda reason: on_report(RouteReport(stalls={reason: 1}))
 
-    def run(self, stop: threading.Event) -> None:
-        """Turn after turn until `stop` is set; then disconnect.
-
-        Raises:
-            FencedInstanceIdError: another process bears the same instance name.
-        """
-        self._exchange.stop = stop
-        try:
-            while not stop.is_set():
-                self.step()
-        finally:
-            self.close()
-
-    def close(self) -> None:
-        """Disconnect; each turn has settled what it read."""
-        self._exchange.close()
-
-    def step(self) -> RouteReport:
-        """One turn: steps 1 to 4."""
-        turn = _Turn()
-        try:
-            self._turn(turn)
-        except TurnLost:
-            turn.lost = True
-            self._source.hold(turn.polled)
-        report = self._report(turn)
-        self._on_report(report)
-        return report
+    def _begin(self) -> _Turn:
+        return _Turn()
 
     def _turn(self, turn: _Turn) -> None:
         self._admit()
-        since = time.perf_counter()
-
-        def done(step: int) -> None:
-            nonlocal since
-            now = time.perf_counter()
-            turn.seconds[STEPS[step - 1]], since = now - since, now
-            self._on_step(step)
-
         turn.polled = self._exchange.poll(self._poll_ms)
         if not turn.polled:
             return
-        done(1)
+        self._done(turn, 1)
         turn.readings = [self._reader.read(partition.topic, records) for partition, records in turn.polled.items()]
-        done(2)
+        self._done(turn, 2)
         turn.messages = list(self._messages(turn))
-        done(3)
+        self._done(turn, 3)
         places = {partition: self._place(partition, records) for partition, records in turn.polled.items()}
         self._exchange.settle(turn.messages, places)
-        done(4)
+        self._done(turn, 4)
+
+    def _forget(self, turn: _Turn) -> None:
+        self._source.hold(turn.polled)
+
+    def _stall(self, reason: str) -> RouteReport:
+        return RouteReport(stalls={reason: 1})
 
     def _admit(self) -> None:
         for partition in sorted(self._source.held):

@@ -1,64 +1,32 @@
 """Turn: the records of one turn of the worker on their way through its steps, and the report of it."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Generic
 
 from kafka import TopicPartition
 
-from detector.batch import RefreshBatch
-from detector.verdict import Level, Verdicts, slugs
-from ingest.lane import Lane
-from ingest.reader import Reading
-from ingest.source import Record
-from revocation.decide import Alert, Decision
+from detector.verdict import Level, slugs
+from ingest.lane import B
+from ingest.loop import Clocked
+from ingest.stage import Part
 from revocation.record import Change, Revocation
 
 
 @dataclass(slots=True)
-class Part:
-    """Records of one partition that either all have effects (`live`) or are all read again, without."""
-
-    partition: TopicPartition
-    lane: Lane
-    records: Sequence[Record]
-    live: bool
-    reading: Reading = field(default_factory=Reading)
-    batch: RefreshBatch = field(default_factory=RefreshBatch.empty)
-    verdicts: Verdicts = field(default_factory=Verdicts.empty)
-    decision: Decision = field(default_factory=Decision)
-
-    @property
-    def alerts(self) -> list[Alert]:
-        """Those that people are told; what is only watched stays in the counts."""
-        return [alert for alert in self.decision.alerts if alert.is_told]
-
-
-@dataclass(slots=True)
-class Turn:
+class Turn(Clocked, Generic[B]):
     """One turn: its parts in the order in which each partition is to be processed, and what was counted on the way."""
 
-    timer: Callable[[], float]
-    parts: list[Part] = field(default_factory=list)
-    seconds: dict[str, float] = field(default_factory=dict)
+    parts: list[Part[B]] = field(default_factory=list)
     #: What the registry answered to the decisions.
     changes: list[Change] = field(default_factory=list)
-    #: Families that were seen in another partition before.
-    crossed: int = 0
-    lost: bool = False
-    _since: float = 0.0
-
-    def __post_init__(self) -> None:
-        self._since = self.timer()
-
-    def lap(self, step: str) -> None:
-        """The step ends here."""
-        now = self.timer()
-        self.seconds[step] = now - self._since
-        self._since = now
+    #: Partitions whose places were sent to Kafka, and the rows of their tallies.
+    named: set[TopicPartition] = field(default_factory=set)
+    tallies: int = 0
 
     @property
-    def live(self) -> Iterable[Part]:
+    def live(self) -> Iterable[Part[B]]:
         """The parts that have effects."""
         return (part for part in self.parts if part.live)
 

@@ -1,4 +1,4 @@
-"""Worker: from a Kafka record to a refusal.
+"""Worker: from a Kafka record to a refusal; the loop of both stages (`ingest.telemetry`, `ingest.origins`).
 
 One turn of the loop has six numbered steps:
 
@@ -6,56 +6,56 @@ One turn of the loop has six numbered steps:
    A crash after it: nothing has happened; the records are read again.
 2. **decode and enrich**: columns, and rejects with their reasons.
    A crash after it: the same; decoding has no effects.
-3. **process**: each partition's own engine judges its records.
-   A crash after it: the engine's memory is gone with the process; it is rebuilt by replay, see below.
+3. **process**: each partition's own judge judges its records.
+   A crash after it: the judge's memory is gone with the process; it is rebuilt by replay, see below.
 4. **decide** what is done about the verdicts.
    A crash after it: the same records lead to the same decision with the same ids.
 5. **apply** the decision to the registry: first, because it stops the thief, and applying twice is applying once.
    A crash after it: the thief is refused already; the same decision is made again, changes nothing, and is told then.
    Alerts derive from the decision, never from what `apply` changed; and `apply` answers the same when it is repeated:
    else a crash here would swallow what is yet to be told.
-6. **settle**: one Kafka transaction with alerts, revocation changes, dead letters and the consumed offsets.
+6. **settle**: one Kafka transaction with alerts, revocation changes, tallies, dead letters and the consumed offsets.
    A crash within it: the broker aborts it; no reader sees any of it, and the turn is done again.
    A crash after it: all has happened, once; the next owner goes on behind it.
-   A turn without effects has nothing but offsets to settle; they wait for the next one's, at most `commit_ms`.
+   A turn without effects has nothing but offsets to settle, and tallies for the stage of origins; they wait for the
+   next one's, at most `commit_ms`, or until many rows wait. Offsets and tallies of a partition go together, always.
 
 Where a partition is taken over, state is rebuilt first: C is the group's committed offset, and its metadata says the
 time of the last record before C. Reading starts a horizon before that time, and up to C with effects off: the very same
 steps 2 to 4, whose outcome is dropped (law 1: any cut of the stream gives the same verdicts). From C on effects are on.
-An engine that is kept over a rebalance is good only if nobody else committed meanwhile.
+A judge who is kept over a rebalance is good only if nobody else committed meanwhile.
 
 Stream time is the largest `at` of a partition's events. It moves with the stream alone, never with a clock: an empty
 poll is no tick, since a replay could not repeat it.
 """
 
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import Generic
 
-from detector.batch import RefreshBatch
-from ingest.alerts import alert_message, change_message
-from ingest.columns import Columns
-from ingest.crossings import Crossings
+from detector.tallies import Tallies
+from ingest.alerts import change_message
 from ingest.dead_letters import dead_letter
 from ingest.errors import TurnLost
 from ingest.exchange import Exchange
+from ingest.lane import B
 from ingest.lanes import Lanes
-from ingest.reader import Reader
+from ingest.loop import Loop
 from ingest.report import StepReport
 from ingest.sink import Message
-from ingest.turn import Part, Turn
-from revocation.decide import decide
+from ingest.stage import Cut, Stage
+from ingest.tally_messages import tally_messages
+from ingest.turn import Turn
 from revocation.errors import RegistryUnavailable
 from revocation.policy import Rules
 from revocation.registry import Registry
 
+MOST_WAITING = 32_768
+"""Rows of tallies that may wait for a commit, of all partitions: some 3 MB, a message each at worst."""
 SWEEP_SECONDS = 1.0
 SWEEP = 1_000
 """How often the registry is asked to forget ended entries, and how many at a time: Redis is busy for a millisecond."""
-
-STEPS = ("poll", "decode", "process", "decide", "apply", "settle")
-"""The names of the numbered steps."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,17 +65,19 @@ class WorkerTopics:
     alerts: str = "refresh.alerts"
     revocations: str = "refresh.revocations"
     dead_letters: str = "refresh.dead-letters"
+    tallies: str = "refresh.tallies"
 
 
-class Worker:
-    """Owns one engine a partition. `step` does one turn; nothing else changes anything. Not for several threads."""
+class Worker(Loop[Turn[B], StepReport], Generic[B]):
+    """Owns one judge a partition."""
+
+    STEPS = ("poll", "decode", "process", "decide", "apply", "settle")
 
     def __init__(
         self,
+        stage: Stage[B],
         *,
         exchange: Exchange,
-        reader: Reader,
-        columns: Columns,
         registry: Registry,
         rules: Callable[[], Rules],
         clock: Callable[[], int],
@@ -89,9 +91,8 @@ class Worker:
         """Wire it.
 
         Args:
-            exchange: the group member that reads telemetry, and the producer beside it.
-            reader: decodes the topics that `exchange` reads.
-            columns: events to columns, with the house's digest key and the GeoIP files.
+            stage: what is read, and who judges it.
+            exchange: the group member that reads the stage's topics, and the producer beside it.
             registry: where decisions are applied.
             rules: the policy, asked for at each turn; others than before take effect then, and no state is lost.
             clock: epoch milliseconds; for expiries and the lag, never for a verdict.
@@ -99,12 +100,11 @@ class Worker:
             horizon_ms: how much record time is read again to rebuild a partition's state.
             commit_ms: the longest that the offsets of turns without effects wait to be committed.
             poll_ms: how long a poll waits for a first record, i.e. how soon `run` sees that it shall end.
-            on_step: called after each numbered step of a turn that has records.
-            on_report: called at the end of each turn, and whenever one has to wait for Redis or Kafka.
+            on_step: as for every loop.
+            on_report: as for every loop.
         """
-        self._exchange = exchange
-        self._reader = reader
-        self._columns = columns
+        super().__init__(exchange, on_step, on_report)
+        self._stage = stage
         self._registry = registry
         self._ask_rules = rules
         self._rules = rules()
@@ -112,49 +112,25 @@ class Worker:
         self._topics = topics or WorkerTopics()
         self._commit_ms = commit_ms
         self._poll_ms = poll_ms
-        self._on_step = on_step
-        self._on_report = on_report
-        self._lanes = Lanes(exchange.source, self._rules.detector, horizon_ms)
-        self._crossings = Crossings()
+        self._lanes = Lanes(exchange.source, stage.judge, self._rules.detector, horizon_ms)
         self._committed_at = self._swept_at = time.monotonic()
-        exchange.on_stall = self._stalled
-
-    def run(self, stop: threading.Event) -> None:
-        """Turn after turn until `stop` is set; then commit what is finished and disconnect.
-
-        Raises:
-            FencedInstanceIdError: another process bears the same instance name.
-        """
-        self._exchange.stop = stop
-        try:
-            while not stop.is_set():
-                self.step()
-        finally:
-            self.close()
 
     def close(self) -> None:
         """Commit what waits, as far as Kafka lets it happen at once, and disconnect."""
         try:
             self._exchange.stop.set()
             if waiting := self._lanes.waiting():
-                self._exchange.settle((), waiting)
+                self._exchange.settle(self._tallies(self._lanes.tallies(waiting)), waiting)
         except TurnLost:
-            pass  # nothing had effects: the next owner reads these records again
+            pass  # nothing else had effects: the next owner reads these records again
         finally:
             self._exchange.close()
 
     def step(self) -> StepReport:
         """One turn: steps 1 to 6."""
         self._reload()
-        turn = Turn(time.perf_counter)
-        try:
-            self._turn(turn)
-        except TurnLost:
-            turn.lost = True
-            self._lanes.forget({part.partition for part in turn.parts})
+        report = super().step()
         self._sweep()
-        report = self._report(turn)
-        self._on_report(report)
         return report
 
     def _sweep(self) -> None:
@@ -167,25 +143,28 @@ class Worker:
         except RegistryUnavailable as error:
             self._stalled(error.reason)
 
-    def _turn(self, turn: Turn) -> None:
+    def _begin(self) -> Turn[B]:
+        return Turn()
+
+    def _turn(self, turn: Turn[B]) -> None:
         self._lanes.admit()
-        turn.parts = list(self._poll())
-        if not turn.parts:
+        cuts = list(self._poll())
+        if not cuts:
             self._settle(turn)
             return
         self._done(turn, 1)
-        for part in turn.parts:
-            part.reading = self._reader.read(part.partition.topic, part.records)
-            part.batch = self._batch(part)
-            turn.crossed += self._crossings.count(part.batch.family, part.partition)
+        turn.parts = [self._stage.read(cut) for cut in cuts]
         self._done(turn, 2)
         for part in turn.parts:
             part.lane.now = max(part.lane.now, int(part.batch.at.max(initial=0)))
-            part.verdicts = part.lane.engine.process(part.batch, part.lane.now)
+            judgement = part.lane.judge.process(part.batch, part.lane.now)
+            part.verdicts = judgement.verdicts
+            if part.live and len(judgement.tallies):
+                part.lane.tallies.append(judgement.tallies)
         self._done(turn, 3)
         for part in turn.parts:
             now = self._clock() if part.live else part.lane.now
-            part.decision = decide(part.verdicts, part.batch, self._rules, now, part.lane.memory)
+            part.decision = part.lane.judge.decide(part.verdicts, part.batch, self._rules, now)
         self._done(turn, 4)
         if revocations := turn.revocations():
             turn.changes = self._exchange.insist(lambda: self._registry.apply(revocations, self._clock()))
@@ -193,31 +172,36 @@ class Worker:
         self._settle(turn)
         self._done(turn, 6)
 
-    def _poll(self) -> Iterator[Part]:
+    def _forget(self, turn: Turn[B]) -> None:
+        self._lanes.forget({part.partition for part in turn.parts} | turn.named)
+
+    def _poll(self) -> Iterator[Cut[B]]:
         for partition, records in sorted(self._exchange.poll(self._poll_ms).items()):
             lane = self._lanes[partition]
-            parts = [Part(partition, lane, part, live) for live, part in lane.cut(records)]
+            cuts = [Cut(partition, lane, part, live) for live, part in lane.cut(records)]
             lane.advance(records, self._exchange.source.position(partition))
-            yield from parts
+            yield from cuts
 
-    def _batch(self, part: Part) -> RefreshBatch:
-        events, origins = part.reading.events, part.reading.origins
-        partitions = [part.partition.partition] * len(events)
-        return self._columns.batch(events, partitions, [record.offset for record in origins])
-
-    def _settle(self, turn: Turn) -> None:
+    def _settle(self, turn: Turn[B]) -> None:
         messages = list(self._messages(turn))
         places = self._lanes.waiting()
-        due = time.monotonic() - self._committed_at >= self._commit_ms / 1000
+        tallies = self._lanes.tallies(places)
+        rows = sum(map(len, tallies))
+        due = time.monotonic() - self._committed_at >= self._commit_ms / 1000 or rows > MOST_WAITING
         if messages or (places and due):
-            self._exchange.settle(messages, places)
+            turn.named |= places.keys()
+            self._exchange.settle([*messages, *self._tallies(tallies)], places)
             self._lanes.committed(places)
             self._committed_at = time.monotonic()
+            turn.tallies = rows
 
-    def _messages(self, turn: Turn) -> Iterator[Message]:
+    def _tallies(self, parts: Iterable[Tallies]) -> Iterator[Message]:
+        return tally_messages(self._topics.tallies, Tallies.concat(parts))
+
+    def _messages(self, turn: Turn[B]) -> Iterator[Message]:
         for part in turn.live:
             for alert in part.alerts:
-                yield alert_message(self._topics.alerts, alert, part)
+                yield self._stage.alert(self._topics.alerts, alert, part)
             for record, reject in part.reading.rejects:
                 yield dead_letter(self._topics.dead_letters, record, reject)
         for change in turn.changes:
@@ -229,14 +213,10 @@ class Worker:
             self._rules = rules
             self._lanes.configure(rules.detector)
 
-    def _done(self, turn: Turn, step: int) -> None:
-        turn.lap(STEPS[step - 1])
-        self._on_step(step)
+    def _stall(self, reason: str) -> StepReport:
+        return StepReport(partitions=len(self._lanes), stalls={reason: 1})
 
-    def _stalled(self, reason: str) -> None:
-        self._on_report(StepReport(partitions=len(self._lanes), stalls={reason: 1}))
-
-    def _report(self, turn: Turn) -> StepReport:
+    def _report(self, turn: Turn[B]) -> StepReport:
         levels, reasons = turn.verdicts()
         newest = turn.newest()
         return StepReport(
@@ -248,11 +228,12 @@ class Worker:
             reasons=reasons,
             revocations=len(turn.revocations()),
             alerts=sum(len(part.alerts) for part in turn.live),
-            families_in_two_partitions=turn.crossed,
+            families_in_two_partitions=sum(part.crossed for part in turn.parts),
             partitions=len(self._lanes),
             preparing=len(self._exchange.source.held),
             behind=self._exchange.source.behind(),
             lag_ms=None if newest is None else self._clock() - newest,
+            tallies=turn.tallies,
             lost=turn.lost,
             seconds=turn.seconds,
         )

@@ -8,14 +8,18 @@ from typing import Any
 import msgspec
 from kafka import TopicPartition
 
+from detector.batch import RefreshBatch
+from detector.tallies import Tallies
 from ingest.columns import Columns
 from ingest.exchange import Exchange
+from ingest.origins import Origins
 from ingest.pseudonyms import Pseudonyms
 from ingest.reader import Reader
 from ingest.report import RouteReport, StepReport
 from ingest.route import Route, RouteTopics
 from ingest.sink import Sink
 from ingest.source import Record, Source
+from ingest.telemetry import Telemetry
 from ingest.worker import Worker, WorkerTopics
 from revocation.policy import Rules
 from revocation.registry import Registry
@@ -40,11 +44,12 @@ class Names(msgspec.Struct, frozen=True):
     alerts: str = msgspec.field(default_factory=lambda: fresh("alerts"))
     revocations: str = msgspec.field(default_factory=lambda: fresh("revocations"))
     dead_letters: str = msgspec.field(default_factory=lambda: fresh("dead"))
+    tallies: str = msgspec.field(default_factory=lambda: fresh("tallies"))
     group: str = msgspec.field(default_factory=lambda: fresh("group"))
 
     def create(self, partitions: int = 2, *without: str) -> None:
-        """Create the topics; the provider's and the telemetry's have so many partitions."""
-        counts = {self.provider: partitions, self.telemetry: partitions}
+        """Create the topics; what is read has so many partitions."""
+        counts = dict.fromkeys((self.provider, self.telemetry, self.tallies), partitions)
         counts |= dict.fromkeys((self.alerts, self.revocations, self.dead_letters), 1)
         create_topics(self.bootstrap, {name: count for name, count in counts.items() if name not in without})
 
@@ -55,20 +60,36 @@ class Names(msgspec.Struct, frozen=True):
         source = Source([topic], group_id=group, instance=instance, options=where | PROMPT | options)
         return Exchange(source, sink(transactional_id=f"{group}-{instance}", options=where | {"max_block_ms": 2_000}))
 
-    def worker(self, registry: Registry, instance: str = "1", **given: Any) -> Worker:
+    def worker(self, registry: Registry, instance: str = "1", **given: Any) -> Worker[RefreshBatch]:
         """A worker on the telemetry; `given` replaces or adds to what it is made of."""
         exchange = given.pop("exchange", None) or self.exchange(self.telemetry, instance)
         rules: Callable[[], Rules] = given.pop("rules", lambda: RULES)
         given.setdefault("commit_ms", 300)
         return Worker(
+            Telemetry(Reader({self.telemetry: "native"}, ISSUERS), Columns(KEY)),
             exchange=exchange,
-            reader=Reader({self.telemetry: "native"}, ISSUERS),
-            columns=Columns(KEY),
             registry=registry,
             rules=rules,
             clock=clock,
-            topics=WorkerTopics(alerts=self.alerts, revocations=self.revocations, dead_letters=self.dead_letters),
+            topics=self.topics,
             **given,
+        )
+
+    def origins(self, registry: Registry, instance: str = "1", **given: Any) -> Worker[Tallies]:
+        """The stage of origins; `given` replaces or adds to what it is made of."""
+        exchange = given.pop("exchange", None) or self.exchange(self.tallies, instance)
+        rules: Callable[[], Rules] = given.pop("rules", lambda: RULES)
+        given.setdefault("commit_ms", 300)
+        names = {key: issuer.iss for key, issuer in RULES.issuers.items()}
+        return Worker(
+            Origins(names), exchange=exchange, registry=registry, rules=rules, clock=clock, topics=self.topics, **given
+        )
+
+    @property
+    def topics(self) -> WorkerTopics:
+        """Where both stages write."""
+        return WorkerTopics(
+            alerts=self.alerts, revocations=self.revocations, dead_letters=self.dead_letters, tallies=self.tallies
         )
 
     def route(self, instance: str = "1", **given: Any) -> Route:

@@ -98,3 +98,36 @@ class Session:
                 "details": details,
             }
         )
+
+
+@dataclass
+class Stranger:
+    """Somebody at one address who tries tokens of sessions that are not theirs, one a second."""
+
+    at: int
+    ip: str = "198.51.100.66"
+
+    def tries(self, count: int) -> list[bytes]:
+        """So many sessions' tokens, each refused, as native records."""
+        return [self._try() for _ in range(count)]
+
+    def _try(self) -> bytes:
+        self.at += 1_000
+        members = {
+            "id": str(uuid.uuid4()),
+            "at": self.at,
+            "iss": ISS,
+            "sub": str(uuid.uuid4()),
+            "sid": str(uuid.uuid4()),
+            "client_id": "spa",
+            "outcome": "refused",
+            "error": "invalid_grant",
+            "token": str(uuid.uuid4()),
+            "ip": self.ip,
+        }
+        return msgspec.json.encode(members)
+
+
+def origin_of(ip: str) -> Subject:
+    """How the registry names an address."""
+    return Subject(Scope.ORIGIN, digester(KEY, Scope.ORIGIN, "")(ip))

@@ -1,4 +1,4 @@
-"""Metrics of `worker` and `route`: the report of each turn, added up for Prometheus. One table says all there are."""
+"""Metrics of `worker`, `origins` and `route`: reports added up for Prometheus. One table says all there are."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -32,9 +32,9 @@ def _of(service: str, *rows: tuple[str, str, str, str, str]) -> tuple[Reported, 
     )
 
 
-_BOTH = (
+_ALL = (
     ("records_total", "counter", "", "Records read.", "records"),
-    ("events_total", "counter", "", "Events that the records held.", "events"),
+    ("events_total", "counter", "", "Events, or rows of tallies, that the records held.", "events"),
     ("rejects_total", "counter", "reason", "Records that went to the dead letters, by reason.", "rejects"),
     ("partitions", "gauge", "", "Partitions that this process owns.", "partitions"),
     ("records_behind", "gauge", "", "Records that were not read yet when the last turn ended.", "behind"),
@@ -44,21 +44,13 @@ _BOTH = (
     ("step_seconds", "histogram", "step", "How long each numbered step of a turn took, seconds.", "seconds"),
 )
 
-WORKER = _of(
-    "worker",
-    *_BOTH,
+_STAGE = (
+    *_ALL,
     ("replayed_events_total", "counter", "", "Events read again after a restart, without effects.", "replayed"),
     ("verdicts_total", "counter", "level", "Verdicts by level: watch, quarantine, revoke.", "verdicts"),
     ("reasons_total", "counter", "reason", "Verdicts by reason; one may have several.", "reasons"),
     ("revocations_total", "counter", "", "Decisions handed to the registry.", "revocations"),
     ("alerts_total", "counter", "", "Alerts sent.", "alerts"),
-    (
-        "families_in_two_partitions_total",
-        "counter",
-        "",
-        "Families seen in another partition before: telemetry is not keyed by subject, detection is half blind.",
-        "families_in_two_partitions",
-    ),
     ("partitions_preparing", "gauge", "", "Owned partitions whose memory is still being rebuilt.", "preparing"),
     (
         "policy_refused",
@@ -68,9 +60,22 @@ WORKER = _of(
         "",
     ),
 )
+WORKER = _of(
+    "worker",
+    *_STAGE,
+    ("tallies_total", "counter", "", "Rows told to the stage of origins.", "tallies"),
+    (
+        "families_in_two_partitions_total",
+        "counter",
+        "",
+        "Families seen in another partition before: telemetry is not keyed by subject, detection is half blind.",
+        "families_in_two_partitions",
+    ),
+)
+ORIGINS = _of("origins", *_STAGE)
 ROUTE = _of(
     "route",
-    *_BOTH,
+    *_ALL,
     ("keyed_total", "counter", "key", "Events by what keys them: subject, recalled, session, address.", "keyed"),
 )
 
@@ -78,7 +83,7 @@ ROUTE = _of(
 class Publisher:
     """Adds reports up; call it with each.
 
-    `metrics` is `WORKER` or `ROUTE`; `asked` gives, by name, those that stand in no report.
+    `metrics` is `WORKER`, `ORIGINS` or `ROUTE`; `asked` gives, by name, those that stand in no report.
     """
 
     def __init__(self, metrics: tuple[Reported, ...], asked: Mapping[str, Callable[[], float]] | None = None) -> None:

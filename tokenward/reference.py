@@ -10,7 +10,7 @@ from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
 from api.metrics import METRICS as API_METRICS
-from tokenward.metrics import ROUTE, WORKER
+from tokenward.metrics import ORIGINS, ROUTE, WORKER
 from tokenward.sections import IssuerSettings, Sections
 from tokenward.settings import PREFIX
 
@@ -76,6 +76,7 @@ def metrics_page() -> str:
     services = (
         ("`tokenward api`", "Served at `/metrics` of the API.", API_METRICS),
         ("`tokenward worker`", "Served at `/metrics` of `metrics.worker_port`.", WORKER),
+        ("`tokenward origins`", "Served at `/metrics` of `metrics.origins_port`.", ORIGINS),
         ("`tokenward route`", "Served at `/metrics` of `metrics.route_port`.", ROUTE),
     )
     for service, where, metrics in services:

@@ -83,6 +83,10 @@ class TopicsSettings(Section):
     alerts: str = Field(default="refresh.alerts", description="Alerts, CloudEvents in JSON.")
     revocations: str = Field(default="refresh.revocations", description="The registry's changes; must be compacted.")
     dead_letters: str = Field(default="refresh.dead-letters", description="Records that could not be used.")
+    tallies: str = Field(
+        default="refresh.tallies",
+        description="What workers saw of origins, keyed by origin; as long as `origins.horizon_s` need be kept.",
+    )
 
 
 class RouteSettings(Section):
@@ -136,6 +140,33 @@ class WorkerSettings(Section):
     subjects: int = Field(default=1_000_000, ge=1_000, description="Most subjects remembered of one partition.")
 
 
+class OriginsSettings(Section):
+    """`tokenward origins`: addresses, networks and programs, over all subjects."""
+
+    group_id: str = Field(
+        default="tokenward-origins", min_length=1, description="Kafka consumer group of all `origins` processes."
+    )
+    instance: str = Field(
+        default="1", min_length=1, description="Name of this process, of its own among all `origins` processes."
+    )
+    batch_size: int = Field(
+        default=8_192, ge=1, le=65_536, description="Most records of one turn; each tells all of one origin's flush."
+    )
+    poll_ms: int = Field(
+        default=100, ge=1, le=10_000, description="Longest wait for the first record of a turn, milliseconds."
+    )
+    commit_ms: int = Field(
+        default=5_000, ge=0, le=60_000, description="Longest that offsets of turns without effects wait, milliseconds."
+    )
+    horizon_s: int = Field(
+        default=86_400,
+        ge=0,
+        le=30 * 86_400,
+        description="Record time that is read again after a restart, to rebuild what is remembered, seconds.",
+    )
+    origins: int = Field(default=1_000_000, ge=1_000, description="Most origins remembered of one partition.")
+
+
 class ApiSettings(Section):
     """`tokenward api`: what gateways ask."""
 
@@ -170,11 +201,12 @@ class PolicySettings(Section):
 
 
 class MetricsSettings(Section):
-    """Prometheus metrics of `route` and `worker` (`api` serves its own at `/metrics`)."""
+    """Prometheus metrics of `route`, `worker` and `origins` (`api` serves its own at `/metrics`)."""
 
     host: str = Field(default="127.0.0.1", description="Address to listen on.")
     route_port: PortOrNone = Field(default=9101, description="Port of `route`; 0: none.")
     worker_port: PortOrNone = Field(default=9102, description="Port of `worker`; 0: none.")
+    origins_port: PortOrNone = Field(default=9103, description="Port of `origins`; 0: none.")
 
 
 class IssuerSettings(Section):
@@ -207,6 +239,7 @@ class Sections(Section):
     topics: TopicsSettings = TopicsSettings()
     route: RouteSettings = RouteSettings()
     worker: WorkerSettings = WorkerSettings()
+    origins: OriginsSettings = OriginsSettings()
     api: ApiSettings = ApiSettings()
     geoip: GeoipSettings = GeoipSettings()
     detector: DetectorSettings = DetectorSettings()

@@ -1,23 +1,27 @@
 """Wiring: the only builder. Settings become clients, registries and services; the real clock enters here."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from redis import Redis
 
 from api.app import Api, create_app
+from detector.batch import RefreshBatch
+from detector.tallies import Tallies
 from ingest.columns import Columns
 from ingest.enrich import Places
 from ingest.exchange import Exchange
 from ingest.formats import FORMATS
+from ingest.origins import Origins
 from ingest.pseudonyms import Pseudonyms
 from ingest.reader import Reader
 from ingest.report import RouteReport, StepReport
 from ingest.route import Route, RouteTopics
 from ingest.sink import Sink
 from ingest.source import Source
+from ingest.telemetry import Telemetry
 from ingest.worker import Worker, WorkerTopics
 from revocation.follower import Follower
 from revocation.issuers import Issuer, Issuers
@@ -63,7 +67,8 @@ def columns_of(settings: Settings) -> Columns:
 
 def policy_of(settings: Settings) -> PolicyFile:
     """The policy, read again whenever its file changes."""
-    capacities = {"families": settings.worker.families, "subjects": settings.worker.subjects}
+    worker, origins = settings.worker, settings.origins
+    capacities = {"families": worker.families, "subjects": worker.subjects, "origins": origins.origins}
     return PolicyFile(settings.policy.path, list(issuers_of(settings)), settings.key, capacities)
 
 
@@ -95,22 +100,49 @@ def worker_of(
     policy: PolicyFile,
     on_report: Callable[[StepReport], None] = lambda _report: None,
     on_step: Callable[[int], None] = lambda _step: None,
-) -> Worker:
+) -> Worker[RefreshBatch]:
     """The worker; it connects to Kafka at once."""
     worker, topics = settings.worker, settings.topics
     sources = worker.sources or {topics.telemetry: "native"}
     issuers = issuers_of(settings)
+    _formats(sources)
+    reader = Reader(sources, issuers, ahead_ms=worker.ahead_s * 1000, back_ms=worker.too_old_s * 1000)
     return Worker(
+        Telemetry(reader, columns_of(settings)),
         exchange=_exchange(settings, sources, worker.group_id, worker.instance, worker.batch_size),
-        reader=Reader(sources, issuers, ahead_ms=worker.ahead_s * 1000, back_ms=worker.too_old_s * 1000),
-        columns=columns_of(settings),
         registry=registry,
         rules=policy.rules,
         clock=clock,
-        topics=WorkerTopics(alerts=topics.alerts, revocations=topics.revocations, dead_letters=topics.dead_letters),
+        topics=_worker_topics(settings),
         horizon_ms=worker.horizon_s * 1000,
         commit_ms=worker.commit_ms,
         poll_ms=worker.poll_ms,
+        on_step=on_step,
+        on_report=on_report,
+    )
+
+
+def origins_of(
+    settings: Settings,
+    *,
+    registry: RedisRegistry,
+    policy: PolicyFile,
+    on_report: Callable[[StepReport], None] = lambda _report: None,
+    on_step: Callable[[int], None] = lambda _step: None,
+) -> Worker[Tallies]:
+    """The stage of origins; it connects to Kafka at once."""
+    origins = settings.origins
+    names = {key: issuer.iss for key, issuer in policy.rules().issuers.items()}
+    return Worker(
+        Origins(names),
+        exchange=_exchange(settings, [settings.topics.tallies], origins.group_id, origins.instance, origins.batch_size),
+        registry=registry,
+        rules=policy.rules,
+        clock=clock,
+        topics=_worker_topics(settings),
+        horizon_ms=origins.horizon_s * 1000,
+        commit_ms=origins.commit_ms,
+        poll_ms=origins.poll_ms,
         on_step=on_step,
         on_report=on_report,
     )
@@ -130,6 +162,7 @@ def route_of(
     route, topics, worker = settings.route, settings.topics, settings.worker
     if not route.sources:
         raise Failure('No source is configured: set [route.sources] to topic = "format", e.g. "keycloak.events".')
+    _formats(route.sources)
     return Route(
         exchange=_exchange(settings, route.sources, route.group_id, route.instance, route.batch_size),
         reader=Reader(
@@ -170,14 +203,25 @@ def producer_options(settings: Settings) -> dict[str, Any]:
     return {**settings.kafka.options(), **settings.kafka.producer}
 
 
-def _exchange(
-    settings: Settings, sources: Mapping[str, str], group_id: str, instance: str, batch_size: int
-) -> Exchange:
+def _worker_topics(settings: Settings) -> WorkerTopics:
+    topics = settings.topics
+    return WorkerTopics(
+        alerts=topics.alerts,
+        revocations=topics.revocations,
+        dead_letters=topics.dead_letters,
+        tallies=topics.tallies,
+    )
+
+
+def _exchange(settings: Settings, topics: Iterable[str], group_id: str, instance: str, batch_size: int) -> Exchange:
+    options = consumer_options(settings)
+    source = Source(topics, group_id=group_id, instance=instance, batch_size=batch_size, options=options)
+    return Exchange(source, Sink(transactional_id=f"{group_id}-{instance}", options=producer_options(settings)))
+
+
+def _formats(sources: Mapping[str, str]) -> None:
     for topic, name in sources.items():
         _format(name, f"the source {topic}")
-    options = consumer_options(settings)
-    source = Source(sources, group_id=group_id, instance=instance, batch_size=batch_size, options=options)
-    return Exchange(source, Sink(transactional_id=f"{group_id}-{instance}", options=producer_options(settings)))
 
 
 def _format(name: str, where: str) -> None:

@@ -11,15 +11,16 @@ import pytest
 from kafka import TopicPartition
 from kafka.consumer.fetcher import ConsumerRecord
 
-from detector.engine import Engine
+from detector.batch import RefreshBatch
 from detector.verdict import Reason
 from ingest.advice import ADVICE
 from ingest.alerts import alert_message, change_message
 from ingest.columns import Columns
 from ingest.lane import Lane
 from ingest.reader import Reader
-from ingest.turn import Part
-from revocation.decide import Decision, decide
+from ingest.stage import Cut, Part
+from ingest.telemetry import SessionJudge, Telemetry
+from revocation.decide import Decision
 from revocation.feed import Entry, private
 from revocation.memory import MemoryRegistry
 from revocation.policy import Policy, Rules, ThresholdPolicy
@@ -31,17 +32,18 @@ NOW = 1_767_323_045_678
 PARTITION = TopicPartition("telemetry", 3)
 
 
-def judged(values: Sequence[bytes], rules: Rules = RULES) -> Part:
+def judged(values: Sequence[bytes], rules: Rules = RULES) -> Part[RefreshBatch]:
     """The records as the worker sees them at the end of step 4."""
     records = [
         ConsumerRecord(*PARTITION, 0, offset, NOW, 0, None, value, [], None, -1, len(value), -1)
         for offset, value in enumerate(values)
     ]
-    part = Part(PARTITION, Lane(Engine(rules.detector), 0, 0, None), records, live=True)
-    part.reading = Reader({PARTITION.topic: "native"}, ISSUERS).read(PARTITION.topic, records)
-    part.batch = Columns(KEY).batch(part.reading.events, offsets=[record.offset for record in records])
-    part.verdicts = part.lane.engine.process(part.batch, NOW)
-    part.decision = decide(part.verdicts, part.batch, rules, NOW)
+    lane = Lane(SessionJudge(rules.detector), 0, 0, None)
+    part = Telemetry(Reader({PARTITION.topic: "native"}, ISSUERS), Columns(KEY)).read(
+        Cut(PARTITION, lane, records, live=True)
+    )
+    part.verdicts = lane.judge.process(part.batch, NOW).verdicts
+    part.decision = lane.judge.decide(part.verdicts, part.batch, rules, NOW)
     return part
 
 
@@ -50,7 +52,7 @@ def theft(session: Session) -> list[bytes]:
     return [*session.refreshes(4), session.theft()]
 
 
-def told(part: Part) -> dict[str, Any]:
+def told(part: Part[RefreshBatch]) -> dict[str, Any]:
     """The only alert of the part, as a reader gets it, checked against its schema."""
     (alert,) = part.alerts
     value = alert_message("alerts", alert, part).value or b""

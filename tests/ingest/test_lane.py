@@ -1,20 +1,21 @@
 """A lane knows what had its effects before, what was seen, and what may be committed."""
 
+from detector.batch import RefreshBatch
 from detector.config import DetectorConfig
-from detector.engine import Engine
 from ingest.lane import Lane
 from ingest.source import Place
+from ingest.telemetry import SessionJudge
 from tests.ingest.records import record
 
 CONFIG = DetectorConfig(families=4, subjects=4)
 
 
-def lane(effects_from: int, next_offset: int, committed: int | None) -> Lane:
+def lane(effects_from: int, next_offset: int, committed: int | None) -> Lane[RefreshBatch]:
     """A lane with an engine that has seen nothing."""
-    return Lane(Engine(CONFIG), effects_from=effects_from, next_offset=next_offset, committed=committed)
+    return Lane(SessionJudge(CONFIG), effects_from=effects_from, next_offset=next_offset, committed=committed)
 
 
-def offsets(lane: Lane, *numbers: int) -> list[tuple[bool, list[int]]]:
+def offsets(lane: Lane[RefreshBatch], *numbers: int) -> list[tuple[bool, list[int]]]:
     """How the lane cuts records at these offsets."""
     return [(live, [one.offset for one in part]) for live, part in lane.cut([record(b"", n) for n in numbers])]
 

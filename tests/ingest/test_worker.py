@@ -237,7 +237,7 @@ def test_run_ends_when_it_is_told_to(names: Names, registry: MemoryRegistry) -> 
         if seen == 3:
             stop.set()
 
-    worker: Worker = names.worker(registry, on_report=enough, commit_ms=HOUR)
+    worker: Worker[Any] = names.worker(registry, on_report=enough, commit_ms=HOUR)
     worker.run(stop)
 
     assert 0 == names.unread(names.telemetry)

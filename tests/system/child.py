@@ -1,4 +1,4 @@
-"""A worker or a route in a process of its own, which kills itself at a given step once it is told to.
+"""A worker, a stage of origins or a route in a process of its own, which kills itself at a step once it is told to.
 
 `python -m tests.system.child ORDER` with an `Order` as JSON. It dies by SIGKILL after the step `die_at` of a turn that
 begins when the file `fuse` exists; `fill` is the moment within the last step at which the transaction lacks its commit.
@@ -55,13 +55,14 @@ def main(order: Order) -> None:
             fuse.burn("fill")
 
     names = order.names
-    topic = names.telemetry if order.role == "worker" else names.provider
+    topic = {"worker": names.telemetry, "origins": names.tallies, "route": names.provider}[order.role]
     exchange = names.exchange(topic, "1", MortalSink)
-    if order.role == "worker":
-        registry = RedisRegistry(connect(order.redis_url))
-        names.worker(registry, exchange=exchange, on_step=fuse.burn).run(stop)
-    else:
+    if order.role == "route":
         names.route(exchange=exchange, on_step=fuse.burn).run(stop)
+        return
+    registry = RedisRegistry(connect(order.redis_url))
+    stage = names.worker if order.role == "worker" else names.origins
+    stage(registry, exchange=exchange, on_step=fuse.burn).run(stop)
 
 
 if __name__ == "__main__":

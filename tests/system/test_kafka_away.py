@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from subprocess import Popen
+from typing import Any
 
 import pytest
 
@@ -33,7 +34,7 @@ def broker() -> Iterator[tuple[str, Popen[bytes]]]:
 
 
 @contextmanager
-def running(worker: Worker) -> Iterator[Callable[[], bool]]:
+def running(worker: Worker[Any]) -> Iterator[Callable[[], bool]]:
     """The worker in a thread; yields what tells it to end, and says whether it did in time."""
     stop = threading.Event()
     thread = threading.Thread(target=worker.run, args=(stop,), daemon=True)

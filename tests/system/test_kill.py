@@ -8,14 +8,21 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import msgspec
+import numpy as np
 import pytest
 
+from detector.batch import RefreshBatch
+from detector.tallies import OriginKind
+from ingest.columns import Columns
+from ingest.formats import FORMATS
+from ingest.tally_messages import read_tallies, tally_messages
+from ingest.telemetry import SessionJudge
 from revocation.record import State
 from revocation.redis import RedisRegistry, connect
 from tests.rig import Names, clock
 from tests.servers.process import end, until
 from tests.system.child import Order
-from tests.telemetry import Session
+from tests.telemetry import ISSUERS, KEY, RULES, Session, Stranger, origin_of
 
 pytestmark = [pytest.mark.kafka, pytest.mark.redis, pytest.mark.slow]
 
@@ -77,6 +84,14 @@ def route(names: Names, redis_url: str, tmp_path: Path) -> Iterator[Mortals]:
     mortals.close()
 
 
+@pytest.fixture
+def origins(names: Names, redis_url: str, tmp_path: Path) -> Iterator[Mortals]:
+    """Stages of origins that die as ordered."""
+    mortals = Mortals("origins", names, redis_url, tmp_path)
+    yield mortals
+    mortals.close()
+
+
 def past() -> int:
     """Half an hour ago, epoch ms."""
     return clock() - 30 * 60_000
@@ -110,6 +125,55 @@ def test_a_worker_may_be_killed_at_any_step(names: Names, worker: Mortals, redis
         record.key or b"" for record in names.read(names.revocations)
     )
     assert [(b"garbage", "bad_json")] * len(moments) == names.letters()
+
+
+def test_a_worker_tells_of_each_origin_once(names: Names, worker: Mortals) -> None:
+    """Killed before and within the transaction, and after it: no row of a tally is lost, and none is there twice."""
+    moments: list[int | str | None] = [3, "fill", 6, None]
+    strangers = [Stranger(past(), ip=f"198.51.100.{number}") for number in range(len(moments))]
+    for moment, stranger in zip(moments, strangers, strict=True):
+        child = worker.start(moment)
+        until(lambda: names.unread(names.telemetry) == 0, f"all was read before the kill at {moment}")
+        worker.light()
+        names.tell(*stranger.tries(20), partition=0)
+        if moment is not None:
+            dies(child, worker)
+    until(lambda: names.unread(names.telemetry) == 0, "all was read at last")
+
+    _, tallies = read_tallies(names.read(names.tallies))
+    addresses = tallies.address[tallies.kind == OriginKind.ADDRESS]
+    assert [20] * len(moments) == np.unique(addresses, return_counts=True)[1].tolist()
+
+
+def test_a_stage_of_origins_may_be_killed_at_any_step(names: Names, origins: Mortals, redis_url: str) -> None:
+    """After a kill at each step, and within the transaction, each address is refused and told exactly once."""
+    moments: list[int | str | None] = [1, 2, 3, 4, 5, "fill", 6, None]
+    strangers = [Stranger(past(), ip=f"198.51.100.{number}") for number in range(len(moments))]
+    judge = SessionJudge(RULES.detector)
+    for moment, stranger in zip(moments, strangers, strict=True):
+        child = origins.start(moment)
+        until(lambda: names.unread(names.tallies) == 0, f"all was read before the kill at {moment}")
+        origins.light()
+        tallies = judge.process(columns(stranger.tries(150)), stranger.at).tallies
+        tallies = tallies.take(tallies.kind == OriginKind.ADDRESS)
+        for message in tally_messages(names.tallies, tallies):
+            names.tell(message.value, b"garbage", topic=names.tallies, partition=0)
+        if moment is not None:
+            dies(child, origins)
+    until(lambda: names.unread(names.tallies) == 0, "all was read at last")
+
+    with connect(redis_url) as client:
+        entries = list(RedisRegistry(client).snapshot().entries)
+    addresses = sorted(origin_of(stranger.ip).digest.hex() for stranger in strangers)
+    quarantined = [entry.subject.digest.hex() for entry in entries if entry.state is State.QUARANTINED]
+    assert addresses == sorted(digest for digest in quarantined if digest in addresses)
+    assert addresses == names.alerted()
+    assert [(b"garbage", "bad_tally")] * len(moments) == names.letters()
+
+
+def columns(values: list[bytes]) -> RefreshBatch:
+    """Native records as a worker sees them."""
+    return Columns(KEY).batch([event for value in values for event in FORMATS["native"](value, ISSUERS)])
 
 
 def test_a_route_may_be_killed_at_any_step(names: Names, route: Mortals) -> None:

@@ -5,10 +5,14 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
+import httpx
 import jsonschema
 import pytest
 
+from api.app import create_app
+from api.server import serving
 from ingest.report import StepReport
 from ingest.route import Route
 from ingest.worker import Worker
@@ -19,7 +23,7 @@ from revocation.replica import Replica
 from tests.rig import Names, clock
 from tests.servers.process import until
 from tests.servers.redis import RedisServer, redis_server
-from tests.telemetry import ISS, KEY, Session
+from tests.telemetry import HOME, ISS, KEY, Session, Stranger
 
 pytestmark = [pytest.mark.kafka, pytest.mark.redis]
 
@@ -27,7 +31,7 @@ SCHEMA = Path(__file__).parents[2] / "docs" / "schemas" / "alert.v1.json"
 
 
 @contextmanager
-def running(program: Worker | Route) -> Iterator[None]:
+def running(program: Worker[Any] | Route) -> Iterator[None]:
     """The program in a thread of its own, ended afterwards."""
     stop = threading.Event()
     thread = threading.Thread(target=program.run, args=(stop,), daemon=True)
@@ -85,6 +89,31 @@ def test_a_stolen_token_ends_as_a_refusal_and_an_alert(names: Names, redis_url: 
     assert (["reuse.theft_confirmed"], "enforced") == (alert["data"]["reasons"], alert["data"]["enforcement"])
     assert [thief.family.digest.hex()] == names.alerted()
     assert [(b"garbage", "bad_json")] == names.letters()
+
+
+def test_an_address_that_tries_foreign_tokens_has_to_sign_in(names: Names, redis_url: str) -> None:
+    """150 tokens of other people, all refused: whoever comes from that address is asked to sign in, others are not."""
+    stranger = Stranger(past())
+    with ExitStack() as stack:
+        registry = RedisRegistry(stack.enter_context(connect(redis_url)))
+        stack.enter_context(running(names.worker(registry)))
+        stack.enter_context(running(names.origins(registry)))
+        replica = Replica(KEY)
+        follower = Follower(RedisRegistry(stack.enter_context(connect(redis_url))), replica, clock)
+        app = create_app(
+            replica=replica, registry=registry, follower=follower, clock=clock, digest_key=KEY, version="0"
+        )
+        api = stack.enter_context(serving(app))
+        names.tell(*stranger.tries(150), partition=0)
+
+        def decision(ip: str) -> str:
+            asked = {"iss": ISS, "sid": "somebody", "ip": ip}
+            return str(httpx.post(f"{api.url}/v1/check", json=asked).json()["decision"])
+
+        until(lambda: decision(stranger.ip) != "allow", "the address was refused", seconds=60)
+        at_last = [decision(stranger.ip), decision(HOME)]
+
+    assert ["step_up", "allow"] == at_last
 
 
 @pytest.fixture

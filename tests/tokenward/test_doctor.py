@@ -8,6 +8,8 @@ import pytest
 from tests.servers.kafka import create_topics
 from tests.streams import fresh, produce
 from tests.tokenward.command import KEY, tokenward
+from tokenward.doctor.topics import examine_kafka
+from tokenward.settings import Settings
 
 ISS = "https://idp.example/realms/acme"
 
@@ -58,10 +60,11 @@ def test_it_speaks_to_people_too(tmp_path: Path) -> None:
 @pytest.mark.kafka
 @pytest.mark.redis
 def test_on_servers_it_finds_what_is_wrong(tmp_path: Path, kafka_bootstrap: str, redis_url: str) -> None:
-    """Telemetry that is not keyed, an uncompacted topic, an unmapped realm, a missing topic: each is found."""
-    names = {name: fresh(name) for name in ("telemetry", "alerts", "revocations", "dead_letters")}
+    """Telemetry without keys, topics compacted and not, an unmapped realm, a missing topic: each is found."""
+    names = {name: fresh(name) for name in ("telemetry", "alerts", "revocations", "dead_letters", "tallies")}
     events = fresh("events")
     create_topics(kafka_bootstrap, {names["telemetry"]: 2, names["revocations"]: 1, names["alerts"]: 1, events: 1})
+    create_topics(kafka_bootstrap, {names["tallies"]: 1}, {"cleanup.policy": "compact"})
     native = json.dumps({"at": 1_767_600_000_000, "iss": ISS, "sub": "ann", "outcome": "success"}).encode()
     for partition in (0, 1):
         produce(kafka_bootstrap, names["telemetry"], [native], partition=partition)
@@ -90,5 +93,23 @@ def test_on_servers_it_finds_what_is_wrong(tmp_path: Path, kafka_bootstrap: str,
         names["revocations"]: ["ok", "fail"],
         names["alerts"]: ["ok"],
         names["dead_letters"]: ["fail"],
+        names["tallies"]: ["ok", "fail"],
         events: ["fail"],
     } == {name: found[name] for name in found if name not in {"digest_key", "geoip", "redis memory", "registry"}}
+
+
+@pytest.mark.kafka
+@pytest.mark.parametrize(
+    ("kept", "state"), [("1000", "warn"), ("86400000", "ok"), ("604800000", "warn"), ("-1", "warn")]
+)
+def test_tallies_are_kept_as_long_as_they_are_read_again(kafka_bootstrap: str, kept: str, state: str) -> None:
+    """Less than the horizon would leave a restart without its past; much more is of no use to anybody."""
+    name = fresh("tallies")
+    create_topics(kafka_bootstrap, {name: 1}, {"cleanup.policy": "delete", "retention.ms": kept})
+    settings = Settings.model_validate(
+        {"kafka": {"bootstrap_servers": kafka_bootstrap}, "topics": {"tallies": name}, "origins": {"horizon_s": 86_400}}
+    )
+
+    found = [finding.state for finding in examine_kafka(settings) if finding.name == name]
+
+    assert ["ok", state] == found

@@ -52,7 +52,7 @@ def test_every_command_explains_itself(command: str, capsys: pytest.CaptureFixtu
 
 def test_the_promised_commands_are_there() -> None:
     """The commands of the contract exist."""
-    promised = "demo route worker api replay simulate check list revoke release status rebuild doctor"
+    promised = "demo route worker origins api replay simulate check list revoke release status rebuild doctor"
 
     assert set() == set(promised.split()) - set(COMMANDS)
 

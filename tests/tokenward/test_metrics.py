@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from ingest.report import RouteReport, StepReport
 from tests.servers.process import free_port
 from tokenward.faults import Failure
-from tokenward.metrics import ROUTE, WORKER, Publisher, Reported, served
+from tokenward.metrics import ORIGINS, ROUTE, WORKER, Publisher, Reported, served
 
 
 @pytest.mark.parametrize(("report", "metrics"), [(StepReport, WORKER), (RouteReport, ROUTE)])
@@ -18,6 +18,13 @@ def test_every_member_of_a_report_is_a_metric(report: Any, metrics: tuple[Report
     members = set(report.__struct_fields__)
 
     assert members == {metric.member for metric in metrics if metric.member}
+
+
+def test_the_stage_of_origins_counts_what_every_stage_does() -> None:
+    """Its metrics are the worker's, but for those that only telemetry has."""
+    told, both = ({metric.member for metric in metrics} for metrics in (ORIGINS, WORKER))
+
+    assert both - {"tallies", "families_in_two_partitions"} == told
 
 
 def test_turns_add_up() -> None:
@@ -51,7 +58,7 @@ def test_turns_add_up() -> None:
 
 def test_names_follow_the_conventions() -> None:
     """Counters end in _total, all begin with tokenward_, and a family's name is what is promised."""
-    for metrics in (WORKER, ROUTE):
+    for metrics in (WORKER, ORIGINS, ROUTE):
         text = generate_latest(Publisher(metrics).registry).decode()
         for metric in metrics:
             assert metric.name.startswith("tokenward_")

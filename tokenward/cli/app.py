@@ -28,6 +28,7 @@ for command in (
     show.demo,
     services.route,
     services.worker,
+    services.origins,
     services.api,
     files.replay,
     simulate.simulate,

@@ -1,4 +1,4 @@
-"""The services: route, worker and api. SIGTERM and SIGINT let them finish what they do, and end."""
+"""The services: route, worker, origins and api. SIGTERM and SIGINT let them finish what they do, and end."""
 
 import logging
 import signal
@@ -6,20 +6,19 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from kafka.errors import FencedInstanceIdError, KafkaError
 
 from api.server import Address, run
-from ingest.route import Route
-from ingest.worker import Worker
+from ingest.loop import Loop
 from tokenward import logs
 from tokenward.cli.common import ConfigOption
 from tokenward.faults import Failure
-from tokenward.metrics import ROUTE, WORKER, Publisher, served
+from tokenward.metrics import ORIGINS, ROUTE, WORKER, Publisher, served
 from tokenward.settings import Settings, read_settings
-from tokenward.wiring import api_of, policy_of, registry_of, route_of, worker_of
+from tokenward.wiring import api_of, origins_of, policy_of, registry_of, route_of, worker_of
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +31,7 @@ def route(*, config: ConfigOption = None, json: JsonLogs = False) -> None:
     settings = read_settings(config)
     publisher = Publisher(ROUTE)
     with served(publisher.registry, settings.metrics.host, settings.metrics.route_port), _kafka(settings):
-        _run(route_of(settings, on_report=publisher))
+        _run("route", route_of(settings, on_report=publisher))
 
 
 def worker(*, config: ConfigOption = None, json: JsonLogs = False) -> None:
@@ -42,7 +41,17 @@ def worker(*, config: ConfigOption = None, json: JsonLogs = False) -> None:
     registry, policy = registry_of(settings), policy_of(settings)
     publisher = Publisher(WORKER, {"tokenward_worker_policy_refused": lambda: float(policy.fault is not None)})
     with served(publisher.registry, settings.metrics.host, settings.metrics.worker_port), _kafka(settings):
-        _run(worker_of(settings, registry=registry, policy=policy, on_report=publisher))
+        _run("worker", worker_of(settings, registry=registry, policy=policy, on_report=publisher))
+
+
+def origins(*, config: ConfigOption = None, json: JsonLogs = False) -> None:
+    """Judge addresses, networks and programs by what all workers saw of them."""
+    logs.set_up(json=json)
+    settings = read_settings(config)
+    registry, policy = registry_of(settings), policy_of(settings)
+    publisher = Publisher(ORIGINS, {"tokenward_origins_policy_refused": lambda: float(policy.fault is not None)})
+    with served(publisher.registry, settings.metrics.host, settings.metrics.origins_port), _kafka(settings):
+        _run("origins", origins_of(settings, registry=registry, policy=policy, on_report=publisher))
 
 
 def api(*, config: ConfigOption = None, json: JsonLogs = False) -> None:
@@ -57,11 +66,11 @@ def api(*, config: ConfigOption = None, json: JsonLogs = False) -> None:
         raise Failure(f"The API cannot listen at {where}: {error.strerror}; see api in the settings.") from error
 
 
-def _run(service: Route | Worker) -> None:
+def _run(name: str, service: Loop[Any, Any]) -> None:
     """Turn after turn until a signal comes."""
     stop = threading.Event()
     with _signalled(stop):
-        log.info("started", extra={"service": type(service).__name__.lower()})
+        log.info("started", extra={"service": name})
         service.run(stop)
     log.info("ended")
 

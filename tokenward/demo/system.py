@@ -1,4 +1,4 @@
-"""The system under demonstration: embedded Kafka and Redis, route, worker and API, each as it is in production."""
+"""The system under demonstration: embedded Kafka and Redis, and all services, each as it is in production."""
 
 import threading
 import time
@@ -15,7 +15,7 @@ from tokenward.faults import Failure
 from tokenward.settings import Settings
 from tokenward.simulate.simulation import KEYCLOAK_ISS, OTHER_ISS
 from tokenward.stack import embedded_stack
-from tokenward.wiring import api_of, policy_of, producer_options, registry_of, route_of, worker_of
+from tokenward.wiring import api_of, origins_of, policy_of, producer_options, registry_of, route_of, worker_of
 
 KEYCLOAK_TOPIC = "keycloak.events"
 OTHER_TOPIC = "login.events"
@@ -26,7 +26,7 @@ GLANCE_SECONDS = 0.02
 
 
 class Service(Protocol):
-    """Route or worker."""
+    """Route, worker or origins."""
 
     def run(self, stop: threading.Event) -> None:
         """Turn after turn until `stop` is set."""
@@ -98,6 +98,7 @@ def running_system(realms: dict[str, str]) -> Iterator[System]:
                 services: dict[str, Service] = {
                     "route": route_of(settings, on_report=progress.of_route),
                     "worker": worker_of(settings, registry=registry, policy=policy, on_report=progress.of_worker),
+                    "origins": origins_of(settings, registry=registry, policy=policy),
                 }
                 with _threads(services, stop, system.ended):
                     system.await_(lambda: follower.ready, "the API's first snapshot", STOP_SECONDS)

@@ -1,7 +1,8 @@
 """What the doctor sees in Kafka: which topics there are, how they are set up, and what the newest records look like."""
 
 import socket
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
@@ -24,6 +25,9 @@ IPV6_COLONS = 2
 """An address with more colons than one is IPv6, in brackets."""
 PATIENCE_MS = 10_000
 MOST_NAMED = 5
+DAY_MS = 86_400_000
+LONG_KEPT = 2
+"""Tallies are kept too long from so many horizons (a day at least) on; Kafka's default is a week."""
 
 
 def examine_kafka(settings: Settings) -> Iterator[Finding]:
@@ -61,14 +65,13 @@ def _listens(place: str) -> bool:
 
 def _topics(settings: Settings, consumer: KafkaConsumer, present: set[str]) -> Iterator[Finding]:
     names = settings.topics
-    for name in (names.telemetry, names.alerts, names.revocations, names.dead_letters):
+    for name in (names.telemetry, names.alerts, names.revocations, names.dead_letters, names.tallies):
         if name in present:
             count = len(consumer.partitions_for_topic(name) or ())
             yield ok(name, f"{count} partitions.")
         else:
             yield fail(name, "There is no such topic; create it.")
-    if names.revocations in present:
-        yield _compaction(settings)
+    yield from _configured(settings, present)
     issuers = _issuers(settings)
     if issuers is None:
         return
@@ -88,22 +91,49 @@ def _issuers(settings: Settings) -> Issuers | None:
         return None  # said among the settings
 
 
-def _compaction(settings: Settings) -> Finding:
-    name = settings.topics.revocations
+def _configured(settings: Settings, present: set[str]) -> Iterator[Finding]:
+    """How the topics are set up on which something depends."""
+    checks: dict[str, Callable[[str, Mapping[str, Any]], Finding]] = {
+        settings.topics.revocations: _compaction,
+        settings.topics.tallies: partial(_retention, settings),
+    }
+    names = [name for name in checks if name in present]
     try:
         admin = KafkaAdminClient(**{**settings.kafka.options(), "request_timeout_ms": PATIENCE_MS})
     except KafkaError as error:
-        return warn(name, f"Its settings cannot be looked at: {type(error).__name__}.")
+        yield from (warn(name, f"Its settings cannot be looked at: {type(error).__name__}.") for name in names)
+        return
     try:
-        found = admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, name)], config_filter="all")
+        resources = [ConfigResource(ConfigResourceType.TOPIC, name) for name in names]
+        found = admin.describe_configs(resources, config_filter="all") if resources else {}
+        for name in names:
+            yield checks[name](name, found)
     except KafkaError as error:
-        return warn(name, f"Its settings cannot be looked at: {type(error).__name__}.")
+        yield from (warn(name, f"Its settings cannot be looked at: {type(error).__name__}.") for name in names)
     finally:
         admin.close()
+
+
+def _compaction(name: str, found: Mapping[str, Any]) -> Finding:
     policy = _value(found, name, "cleanup.policy")
     if "compact" in policy:
         return ok(name, "It is compacted.")
     return fail(name, f"cleanup.policy is {policy or 'unknown'}: a rebuild would miss what was deleted; set compact.")
+
+
+def _retention(settings: Settings, name: str, found: Mapping[str, Any]) -> Finding:
+    """Tallies are many and soon worthless, and a restart reads the horizon of them again."""
+    policy, kept = _value(found, name, "cleanup.policy"), _value(found, name, "retention.ms")
+    horizon_ms = settings.origins.horizon_s * 1000
+    if policy != "delete":
+        return fail(name, f"cleanup.policy is {policy or 'unknown'}: rows of one origin would be lost; set delete.")
+    if not kept.lstrip("-").isdecimal():
+        return warn(name, "How long its records are kept is not known; look at retention.ms.")
+    if 0 <= int(kept) < horizon_ms:
+        return warn(name, f"retention.ms is {kept}, less than origins.horizon_s; set {horizon_ms} or a little more.")
+    if int(kept) < 0 or int(kept) > LONG_KEPT * max(horizon_ms, DAY_MS):
+        return warn(name, f"retention.ms is {kept}: nobody reads tallies that old; set {horizon_ms} or a little more.")
+    return ok(name, "Its records are deleted in time.")
 
 
 def _value(found: Mapping[str, Any], topic: str, key: str) -> str:

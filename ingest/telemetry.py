@@ -1,0 +1,62 @@
+"""The first stage: telemetry, keyed by subject; each partition is judged by an engine of its own."""
+
+from detector.batch import RefreshBatch
+from detector.config import DetectorConfig
+from detector.engine import Engine, Judgement
+from detector.verdict import Verdicts
+from ingest.alerts import alert_message
+from ingest.columns import Columns
+from ingest.crossings import Crossings
+from ingest.reader import Reader
+from ingest.sink import Message
+from ingest.stage import Cut, Part
+from revocation.alert import Alert, Decision
+from revocation.decide import decide
+from revocation.policy import Rules
+from revocation.recollection import Memory
+
+
+class SessionJudge:
+    """Engine and memory of one partition of telemetry."""
+
+    def __init__(self, config: DetectorConfig) -> None:
+        self._engine = Engine(config)
+        self._memory = Memory()
+
+    def configure(self, config: DetectorConfig) -> None:
+        """Judge by that configuration from the next event on."""
+        self._engine.configure(config)
+
+    def process(self, batch: RefreshBatch, now: int) -> Judgement:
+        """Judge the batch and learn from it."""
+        return self._engine.judge(batch, now)
+
+    def decide(self, verdicts: Verdicts, batch: RefreshBatch, rules: Rules, now: int) -> Decision:
+        """Hold the verdicts against the rules."""
+        return decide(verdicts, batch, rules, now, self._memory)
+
+
+class Telemetry:
+    """Decodes by topic, enriches, and notices families that stand in two partitions."""
+
+    def __init__(self, reader: Reader, columns: Columns) -> None:
+        """`reader` decodes the topics that are read; `columns` has the house's digest key and the GeoIP files."""
+        self._reader = reader
+        self._columns = columns
+        self._crossings = Crossings()
+
+    def judge(self, config: DetectorConfig) -> SessionJudge:
+        """The judge of a partition of which nothing is known yet."""
+        return SessionJudge(config)
+
+    def read(self, cut: Cut[RefreshBatch]) -> Part[RefreshBatch]:
+        """Decode, and enrich."""
+        reading = self._reader.read(cut.partition.topic, cut.records)
+        partitions = [cut.partition.partition] * len(reading.events)
+        batch = self._columns.batch(reading.events, partitions, [record.offset for record in reading.origins])
+        crossed = self._crossings.count(batch.family, cut.partition)
+        return Part(cut.partition, cut.lane, cut.records, cut.live, reading, batch, crossed=crossed)
+
+    def alert(self, topic: str, alert: Alert, part: Part[RefreshBatch]) -> Message:
+        """The message about an alert of that part."""
+        return alert_message(topic, alert, part)
