@@ -12,7 +12,9 @@ BENCHES = {
     "burst": "bench.burst",
     "deny": "bench.deny",
     "engine": "bench.engine",
+    "geoip": "bench.geoip",
     "quality": "bench.quality",
+    "reuse": "bench.reuse",
     "travel": "bench.travel",
     "worker": "bench.worker",
 }
