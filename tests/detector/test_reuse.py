@@ -137,7 +137,7 @@ def test_another_device_and_network_after_the_successor_was_used_is_confirmed() 
     story = [login(0, 1, **here), rotate(5, 1, **here), rotate(5.05, 1, successor=12, **here)]
     story += [rotate(6, 2, successor=30, **here), refused(7, 1, Fault.REUSE, device=LAPTOP, network=ABROAD)]
 
-    assert without_benign(story) == ["reuse.theft_confirmed"]
+    assert "reuse.theft_confirmed" in without_benign(story)
 
 
 @pytest.mark.parametrize("leeway_s", [0, 5, 10, 30, 60])
