@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 
 from detector.batch import RefreshBatch
-from detector.verdict import Level, Verdicts
+from detector.verdict import Level, Reason, Verdicts
 from revocation.decide import Decision, Memory, decide
 from revocation.issuers import Issuer
 from revocation.living import Living
 from revocation.policy import ClientPolicy, Policy, Rules
 from revocation.record import Scope, State
-from tests.revocation.verdicts import AT, ISS, KEY, batch, key, verdicts
+from tests.revocation.verdicts import AT, ISS, ISSUER, KEY, Partition, batch, key, verdicts
 
 
 def decided(policy: Policy | None = None, issuer: dict[str, Any] | None = None, **columns: Any) -> Decision:
@@ -179,3 +179,78 @@ def test_living_tokens_are_bounded() -> None:
     assert [token.expires_at for token in living.of(13, 0)] == [AT + 1000]
     living.see(issued(1, 2, 3), 0, 3, lambda _: 1000)
     assert [token.digest[7] for token in living.of(11, 0)] == [2, 3]
+
+
+@pytest.mark.parametrize(
+    ("scopes", "entries"),
+    [
+        ('reuse = ["subject", "family"]', [(Scope.SUBJECT, AT), (Scope.FAMILY, 0)]),
+        ('reuse = ["token"]\n"reuse.theft_confirmed" = ["origin"]', [(Scope.ORIGIN, 0)]),
+        ('travel = ["origin"]', [(Scope.FAMILY, 0)]),
+    ],
+)
+def test_each_reason_acts_on_its_scopes(scopes: str, entries: list[tuple[Scope, int]]) -> None:
+    """A reason's own line comes before its signal's; only reasons that count act."""
+    decision = Partition(f"[scopes]\n{scopes}\n")()
+
+    assert entries == [(revocation.subject.scope, revocation.not_before) for revocation in decision.revocations]
+
+
+def test_foreign_tokens_are_answered_at_their_origin() -> None:
+    """Whoever tries tokens that are not his owns none of the sessions; without an address there is nobody to refuse."""
+    stuffing = verdicts(0.99, reasons=Reason.FAILURE_STUFFING)
+    decisions = [Partition()(stuffing, origin=origin) for origin in (41, 0)]
+
+    assert [[Scope.ORIGIN], []] == [[r.subject.scope for r in decision.revocations] for decision in decisions]
+    assert ["enforced", "unenforceable"] == [decision.alerts[0].enforcement for decision in decisions]
+
+
+def test_a_token_alone_is_refused_only_where_a_gateway_sees_it() -> None:
+    """With the scope `token` an issuer whose tokens have no `jti` leaves nothing to refuse."""
+    issuer = Issuer(iss=ISS, visible=("sid", "sub"))
+
+    assert () == Partition('[scopes]\nreuse = ["token"]\n', issuer)().revocations
+
+
+def test_further_evidence_renews_a_quarantine() -> None:
+    """Once a minute at most its entry is written again, with the same id and for longer; people are not told again."""
+    partition = Partition()
+    decisions = [partition(0.6, at=AT + seconds * 1000) for seconds in (0, 30, 60, 90)]
+
+    ends = [[revocation.expires_at for revocation in decision.revocations] for decision in decisions]
+    assert [[AT + 900_000], [], [AT + 960_000], []] == ends
+    assert [1, 0, 0, 0] == [len(decision.alerts) for decision in decisions]
+    assert 1 == len({revocation.id for decision in decisions for revocation in decision.revocations})
+
+
+def test_a_tenant_can_have_its_own_rules() -> None:
+    """The client's come first, then its tenant's, then those for all."""
+    policy = """
+        [tenants.acme]
+        mode = "shadow"
+        revoke = 0.999
+        [clients.spa]
+        mode = "enforce"
+        """
+    mine, other = Partition(policy, ISSUER), Partition(policy, Issuer(iss=ISS, tenant="else"))
+
+    clients = enumerate((key(Scope.CLIENT, name) for name in ("spa", "app")), 1)
+    events = [{"client": client, "family": family} for family, client in clients]
+    told = [partition(**event).alerts[0] for partition in (mine, other) for event in events]
+    assert [
+        ("enforced", Level.QUARANTINE),
+        ("shadow", Level.QUARANTINE),
+        ("enforced", Level.REVOKE),
+        ("enforced", Level.REVOKE),
+    ] == [(alert.enforcement, alert.level) for alert in told]
+
+
+def test_an_alert_explains_itself() -> None:
+    """It holds grades, weights, thresholds and versions, so that nothing else is needed to say why."""
+    partition = Partition()
+    (alert,) = partition(verdicts(0.99, weights={"reuse": 14_000})).alerts
+
+    assert ({"reuse": 14.0}, {}) == (alert.weights, alert.grades)
+    assert {"watch": 0.001, "quarantine": 0.5, "revoke": 0.95} == alert.thresholds
+    assert (partition.rules.detector.odds.version, partition.rules.detector.hash) == (alert.odds, alert.config)
+    assert AT + 86_400_000 == alert.expires_at

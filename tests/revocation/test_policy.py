@@ -1,10 +1,12 @@
 """The policy file, and what it becomes."""
 
+from pathlib import Path
+
 import pytest
 
-from detector.config import Thresholds
+from detector.config import Quiet, Thresholds
 from revocation.issuers import Issuer
-from revocation.policy import Policy, PolicyError, Rules, load_policy
+from revocation.policy import Policy, PolicyError, Rules, load_policy, policy_schema
 from revocation.record import Scope, digester
 
 KEY = b"k" * 32
@@ -56,9 +58,69 @@ def test_a_policy_is_read_and_compiled() -> None:
         ("[thresholds]\nquarantine = 0.99", "quarantine <= revoke <= 1. - at `thresholds`"),
         ("[clients.spa]\nrevoke = 0.1", "quarantine <= revoke <= 1. - at `clients.spa`"),
         ("mode = ", "The policy was not accepted"),
+        ("[tenants.acme]\nwatch = 0.9", "watch <= quarantine. - at `tenants.acme`"),
+        ("[scopes]\nluck = ['family']", "There is no reason or signal 'luck' - at `scopes`"),
+        ("[scopes]\nreuse = []", r"length >= 1 - at `\$.scopes"),
+        ("[[rollovers]]\nissuer = 'x'\nfrom = 2026-01-02T00:00:00Z\nuntil = 2026-01-01T00:00:00Z", "before `until`"),
     ],
 )
 def test_a_bad_policy_is_refused_with_one_sentence(text: str, sentence: str) -> None:
     """The sentence names the member and what is wrong with it."""
     with pytest.raises(PolicyError, match=sentence):
         load_policy(text)
+
+
+def test_the_detector_is_told_what_a_person_may_tune() -> None:
+    """Floors, vague networks, the systemic share and announced rollovers reach its configuration."""
+    policy = load_policy(
+        """
+        [travel]
+        vague_asns = [64500]
+        [spread]
+        origin_floor = 7
+        [failure]
+        family_floor = 8
+        [systemic]
+        least_share = 0.25
+        [[rollovers]]
+        issuer = "https://idp/realms/acme"
+        from = 2026-01-01T00:00:00Z
+        until = 2026-01-01T01:00:00+00:00
+        [tenants.acme]
+        watch = 0.0001
+        """
+    )
+    issuer = Issuer(iss=ISSUER.iss, tenant="acme")
+
+    config = Rules.of(policy, [issuer], KEY).detector
+
+    key = int.from_bytes(digester(KEY, Scope.ISSUER, issuer.iss)("")[:8], "big")
+    begins = 1_767_225_600_000
+    assert (Quiet(key, begins, begins + 3_600_000),) == config.failure.rollovers
+    floors = (config.spread.origin_floor, config.failure.family_floor)
+    assert (frozenset({64500}), (7, 8)) == (config.travel.vague_asns, floors)
+    assert (250, 0.0001) == (config.systemic.least_share_permille, config.thresholds.watch)
+
+
+def test_a_client_inherits_its_tenants_rules() -> None:
+    """A client's thresholds may contradict its tenant's only once both are known."""
+    policy = load_policy("[tenants.acme]\nrevoke = 0.8\n[clients.spa]\nquarantine = 0.9\n")
+
+    with pytest.raises(PolicyError, match=r"at `clients\.spa`"):
+        Rules.of(policy, [Issuer(iss=ISSUER.iss, tenant="acme")], KEY)
+
+
+def test_names_that_nothing_answers_to_are_found() -> None:
+    """A tenant or issuer that the settings do not know has rules that never hold."""
+    rollover = "[[rollovers]]\nissuer = 'x'\nfrom = 2026-01-01T00:00:00Z\nuntil = 2026-01-02T00:00:00Z\n"
+    policy = load_policy(f"{rollover}[tenants.acme]\nwatch = 0.01\n")
+    issuers = [Issuer(iss="x", tenant="acme")]
+
+    assert (("tenants.acme", "rollovers: x"), ()) == (Rules.of(policy).unused, Rules.of(policy, issuers).unused)
+
+
+def test_the_schema_is_the_files() -> None:
+    """`docs/schemas/policy.v1.json` is written by `tokenward policy schema`."""
+    path = Path(__file__).parents[2] / "docs" / "schemas" / "policy.v1.json"
+
+    assert path.read_bytes() == policy_schema(), "run: tokenward policy schema > docs/schemas/policy.v1.json"
