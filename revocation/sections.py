@@ -139,7 +139,7 @@ class AllowPolicy(Section, frozen=True):
     """`[[allow]]`: events that match one of each member given are only watched, until a stated moment."""
 
     until: Instant
-    note: Text | None = None
+    note: Annotated[str, msgspec.Meta(max_length=256)] = ""
     #: /24 of IPv4, /48 of IPv6, or single addresses: what telemetry carries digests of.
     networks: tuple[Text, ...] = ()
     asns: tuple[Asn, ...] = ()

@@ -6,7 +6,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from revocation.policy import ClientPolicy, Policy, load_policy
+from revocation.policy import ClientPolicy, Policy, TenantPolicy, load_policy
+from revocation.sections import AllowPolicy, RolloverPolicy
 
 DOCS = Path(__file__).parents[1] / "docs"
 
@@ -18,17 +19,27 @@ def blocks(document: str, language: str) -> list[str]:
     return ["\n".join(line.removeprefix(indent) for line in block.splitlines()) for indent, block in found]
 
 
+SUBSECTIONS: dict[str, tuple[str, type[msgspec.Struct]]] = {
+    "clients": ("clients.NAME.", ClientPolicy),
+    "tenants": ("tenants.NAME.", TenantPolicy),
+    "allow": ("allow.", AllowPolicy),
+    "rollovers": ("rollovers.", RolloverPolicy),
+}
+"""Members of the policy that hold sections of their own."""
+
+
 def policy_members(section: type[msgspec.Struct], prefix: str = "") -> dict[str, object]:
     """Every member of the policy by its dotted name, with its default."""
     members: dict[str, object] = {}
     for field in msgspec.structs.fields(section):
-        default = field.default_factory() if field.default is msgspec.NODEFAULT else field.default
+        default = field.default_factory() if callable(field.default_factory) else field.default
         if isinstance(default, msgspec.Struct):
             members |= policy_members(type(default), f"{prefix}{field.name}.")
-        elif field.name == "clients":
-            members |= policy_members(ClientPolicy, "clients.NAME.")
+        elif prefix + field.name in SUBSECTIONS:
+            name, subsection = SUBSECTIONS[prefix + field.name]
+            members |= policy_members(subsection, name)
         else:
-            members[prefix + field.name] = default
+            members[prefix + field.encode_name] = default
     return members
 
 
@@ -37,10 +48,13 @@ def test_every_member_of_the_policy_is_documented_with_its_default() -> None:
     rows = re.findall(r"^\| `([\w.]+)` \| (.*?) \|", (DOCS / "policy.md").read_text(), re.MULTILINE)
     shown = {name: default.strip('`"') for name, default in rows}
 
+    words: dict[object, str] = {None: "as for all", False: "false", (): "[]", msgspec.NODEFAULT: "must be given"}
     expected = {
-        name: "as for all" if default is None else str(default).lower() if default is False else str(default)
+        name: words[default] if default in words else str(default)
         for name, default in policy_members(Policy).items()
+        if name != "scopes"
     }
+    assert shown.pop("scopes") == "see below"
     assert shown == expected
 
 

@@ -62,7 +62,10 @@ class PolicyFile:
             policy = Policy() if self._path is None else load_policy(self._path.read_text())
         except UnicodeDecodeError:
             raise PolicyError("The policy is not UTF-8 text.") from None
-        return Rules.of(policy, self._issuers, self._key, self._capacities)
+        rules = Rules.of(policy, self._issuers, self._key, self._capacities)
+        if rules.unused:
+            log.warning("policy names nobody", extra={"unused": rules.unused})
+        return rules
 
     def _look(self) -> tuple[int, int, int] | None:
         """What changes with the file; None: it is not there now, as in the middle of being replaced."""

@@ -74,19 +74,25 @@ class Replay:
         self._batch_size = batch_size
         self._engine = Engine(rules.detector)
         self._memory = Memory()
-        self._now = 0
+        #: Stream time: the largest `at` so far.
+        self.now = 0
 
     def decisions(self, lines: Iterable[Line]) -> Iterator[dict[str, Any]]:
         """Each decision, incident and page as an object of the documented output, in the order of the stream."""
-        for part in _batched(lines, self._batch_size):
-            events = self._events(part)
-            batch = self._columns.batch(events)
-            self._now = max(self._now, int(batch.at.max(initial=0)))
-            verdicts = self._engine.process(batch, self._now)
-            decision = decide(verdicts, batch, self._rules, self._now, self._memory)
-            for alert in decision.alerts:
-                self.tally.count(alert)
-                yield shown(alert, events[alert.row])
+        for part in batched(lines, self._batch_size):
+            for alert, event in self.step(part):
+                yield shown(alert, event)
+
+    def step(self, lines: Sequence[Line]) -> Iterator[tuple[Alert, RefreshEvent]]:
+        """The alerts of the next lines, each with its event."""
+        events = self._events(lines)
+        batch = self._columns.batch(events)
+        self.now = max(self.now, int(batch.at.max(initial=0)))
+        verdicts = self._engine.process(batch, self.now)
+        decision = decide(verdicts, batch, self._rules, self.now, self._memory)
+        for alert in decision.alerts:
+            self.tally.count(alert)
+            yield alert, events[alert.row]
 
     def _events(self, lines: Sequence[Line]) -> list[RefreshEvent]:
         events: list[RefreshEvent] = []
@@ -128,7 +134,8 @@ def shown(alert: Alert, event: RefreshEvent) -> dict[str, Any]:
     return {name: value for name, value in members.items() if value is not None and value not in ([], {})}
 
 
-def _batched(lines: Iterable[Line], size: int) -> Iterator[list[Line]]:
+def batched(lines: Iterable[Line], size: int = BATCH) -> Iterator[list[Line]]:
+    """The lines, so many at a time."""
     rest = iter(lines)
     while part := list(islice(rest, size)):
         yield part

@@ -2,29 +2,32 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import jsonschema
 import msgspec
+import numpy as np
 import pytest
 from kafka import TopicPartition
 from kafka.consumer.fetcher import ConsumerRecord
 
 from detector.batch import RefreshBatch
-from detector.verdict import Reason
-from ingest.advice import ADVICE
+from detector.verdict import MEASUREMENTS, Reason, Segment, Verdicts
+from ingest.advice import ADVICE, INCIDENT, PAGE, SEEN
 from ingest.alerts import alert_message, change_message
 from ingest.columns import Columns
 from ingest.lane import Lane
 from ingest.reader import Reader
 from ingest.stage import Cut, Part
 from ingest.telemetry import SessionJudge, Telemetry
-from revocation.decide import Decision
+from revocation.decide import Decision, decide
 from revocation.feed import Entry, private
 from revocation.memory import MemoryRegistry
-from revocation.policy import Policy, Rules, ThresholdPolicy
+from revocation.policy import Policy, Rules, ThresholdPolicy, load_policy
 from revocation.record import Change
+from revocation.sections import BlastPolicy
 from tests.telemetry import ISSUER, ISSUERS, KEY, RULES, Session
 
 SCHEMAS = Path(__file__).parents[2] / "docs" / "schemas"
@@ -54,12 +57,93 @@ def theft(session: Session) -> list[bytes]:
 
 def told(part: Part[RefreshBatch]) -> dict[str, Any]:
     """The only alert of the part, as a reader gets it, checked against its schema."""
-    (alert,) = part.alerts
-    value = alert_message("alerts", alert, part).value or b""
-    event: dict[str, Any] = json.loads(value)
-    schema = json.loads((SCHEMAS / "alert.v1.json").read_text())
-    jsonschema.validate(event, schema, format_checker=jsonschema.FormatChecker())
+    (event,) = all_told(part)
     return event
+
+
+def all_told(part: Part[RefreshBatch]) -> list[dict[str, Any]]:
+    """The alerts of the part, likewise."""
+    events = [json.loads(alert_message("alerts", alert, part).value or b"") for alert in part.alerts]
+    schema = json.loads((SCHEMAS / "alert.v1.json").read_text())
+    for event in events:
+        jsonschema.validate(event, schema, format_checker=jsonschema.FormatChecker())
+    return events
+
+
+def storm(segment: Segment) -> Part[RefreshBatch]:
+    """The end of a session that shows what a whole population shows at once."""
+    part = judged(theft(Session(NOW)))
+    reasons = int(Reason.CADENCE_BURST | Reason.SYSTEMIC_VOLUME)
+    found = replace(
+        Verdicts.blank(1),
+        row=part.verdicts.row[-1:],
+        reasons=np.array([reasons], np.uint64),
+        incident=np.array([segment], np.uint8),
+    )
+    found.measurements[:, MEASUREMENTS.index("systemic_families")] = 300
+    found.measurements[:, MEASUREMENTS.index("systemic_share")] = 0.25
+    part.decision = decide(found, part.batch, RULES, NOW)
+    return part
+
+
+@pytest.mark.parametrize(
+    ("segment", "cause", "names"),
+    [
+        (Segment.RELEASE, "client_defect", {"segment", "client_id"}),
+        (Segment.CLIENT, "client_defect", {"segment", "client_id"}),
+        (Segment.NETWORK, "transient", {"segment", "asn"}),
+        (Segment.ISSUER, "transient", {"segment"}),
+    ],
+)
+def test_an_incident_names_its_population(segment: Segment, cause: str, names: set[str]) -> None:
+    """It says which, how many, of what it is a sign and what to do, and names no single session."""
+    data = told(storm(segment))["data"]
+
+    assert ("incident", "watch", cause, segment.slug) == tuple(data[n] for n in ("kind", "level", "cause", "segment"))
+    assert names == data.keys() & {"segment", "client_id", "user_agent", "asn", "subject", "family"}
+    assert [
+        "300 sessions of the same population show the same within minutes.",
+        "They are 25.0% of its active sessions.",
+    ] == data["evidence"]
+    assert INCIDENT[data["cause"]] == data["advice"][0]
+
+
+def test_a_page_names_the_client() -> None:
+    """What is above the blast radius is quarantined, and a person is asked to decide."""
+    policy = Policy(blast_radius=BlastPolicy(per_minute=1))
+    rules = Rules.of(policy, [ISSUER], KEY, {"families": 100, "subjects": 100})
+    records = [record for _ in range(2) for record in theft(Session(NOW))]
+    events = [event["data"] for event in all_told(judged(records, rules))]
+
+    assert [("decision", "revoke"), ("page", "quarantine"), ("decision", "quarantine")] == [
+        (data["kind"], data["level"]) for data in events
+    ]
+    assert [False, True, True] == [data["limited"] for data in events]
+    assert ("spa", PAGE) == (events[1]["client_id"], events[1]["advice"][0])
+
+
+def test_what_is_allowed_is_told() -> None:
+    """An alert of an allowed event validates, and says what it would have counted for."""
+    text = '[[allow]]\nuntil = 2099-01-01T00:00:00Z\nclients = ["spa"]\n'
+    rules = Rules.of(load_policy(text), [ISSUER], KEY, {"families": 100, "subjects": 100})
+    data = told(judged(theft(Session(NOW)), rules))["data"]
+
+    assert ("watch", "allowed", []) == (data["level"], data["enforcement"], data["entries"])
+    assert "reuse.theft_confirmed" in data["excused"]
+
+
+def test_would_be_entries_are_listed() -> None:
+    """In shadow mode an alert has the whole entry that would have been written."""
+    rules = Rules.of(Policy(mode="shadow"), [ISSUER], KEY, {"families": 100, "subjects": 100})
+    data = told(judged(theft(Session(NOW)), rules))["data"]
+    (entry,) = data["entries"]
+
+    assert ("family", "revoked", data["family"]) == (entry["scope"], entry["state"], entry["digest"])
+
+
+def test_evidence_is_named_as_it_is_measured() -> None:
+    """Each measurement that has a sentence is one."""
+    assert set() == set(SEEN) - set(MEASUREMENTS)
 
 
 @pytest.mark.parametrize("mode", ["enforce", "shadow"])

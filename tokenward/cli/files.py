@@ -50,9 +50,9 @@ def replay(
     if format_ not in FORMATS:
         raise WrongUse(f"There is no format {format_}; there are {', '.join(FORMATS)}.")
     size = check_files(files)
-    run = _replay(format_, geoip, asn, policy, config)
+    run = replay_of(format_, geoip, asn, policy, config)
     began = time.perf_counter()
-    with _progress(size) as advance:
+    with progress(size) as advance:
         decisions = run.decisions(read_lines(files, advance))
         found = None if json else _as_table(decisions, watched=verbose)
         for decision in decisions:  # the table has taken all of them
@@ -66,7 +66,8 @@ def replay(
         _print_refused(run.tally)
 
 
-def _replay(form: str, geoip: Path | None, asn: Path | None, policy: Path | None, config: Path | None) -> Replay:
+def replay_of(form: str, geoip: Path | None, asn: Path | None, policy: Path | None, config: Path | None) -> Replay:
+    """A replay as the options say, by the settings where they say nothing."""
     settings = read_settings(config)
     key = settings.key if settings.digest_key is not None else FILE_KEY
     issuers = issuers_of(settings, fallback=True)
@@ -76,16 +77,16 @@ def _replay(form: str, geoip: Path | None, asn: Path | None, policy: Path | None
 
 
 @contextmanager
-def _progress(size: int) -> Iterator[Callable[[int], None]]:
+def progress(size: int) -> Iterator[Callable[[int], None]]:
     """A progress bar on a terminal's stderr; yields what is to be told the bytes read so far."""
     console = Console(stderr=True)
     if not console.is_terminal or size == 0:
         yield lambda _read: None
         return
     columns = (TextColumn("replay"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True) as progress:
-        task = progress.add_task("replay", total=size)
-        yield lambda read: progress.update(task, completed=read)
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("replay", total=size)
+        yield lambda read: bar.update(task, completed=read)
 
 
 MOST_ROWS = 200
@@ -101,7 +102,7 @@ def _as_table(decisions: Iterator[dict[str, Any]], *, watched: bool) -> Table:
         table.add_column(title, overflow="fold")
     for decision in decisions:
         level = decision["level"]
-        if table.row_count < MOST_ROWS and (watched or level != "watch"):
+        if table.row_count < MOST_ROWS and (watched or level != "watch" or decision["type"] != "decision"):
             table.add_row(
                 decision["at"],
                 f"[{COLOURS[level]}]{level}[/]",
