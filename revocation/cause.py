@@ -6,7 +6,7 @@ from detector.verdict import Reason, Segment
 
 Cause = Literal["transient", "client_defect", "attack"]
 
-ATTACK: Final = (
+ATTACK: Final = int(
     Reason.REUSE_THEFT_SUSPECTED
     | Reason.REUSE_THEFT_CONFIRMED
     | Reason.TRAVEL_IMPOSSIBLE
@@ -19,7 +19,7 @@ ATTACK: Final = (
 )
 """Somebody else holds the token: another place, another device, a token that was handed on."""
 
-DEFECT: Final = Reason.CADENCE_BURST | Reason.FAILURE_REFUSED
+DEFECT: Final = int(Reason.CADENCE_BURST | Reason.FAILURE_REFUSED)
 """A client in a loop, as long as nothing says that it is somebody else's."""
 
 INCIDENTS: Final[dict[Reason, dict[Segment, Cause]]] = {

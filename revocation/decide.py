@@ -11,10 +11,10 @@ from hashlib import blake2b
 from typing import Any
 
 from detector.batch import RefreshBatch
-from detector.verdict import CHANNELS, MEASUREMENTS, Level, Reason, Verdicts, slugs
+from detector.verdict import CHANNELS, MEASUREMENTS, Level, Verdicts
 from revocation.alert import Alert, Decision, Enforcement
 from revocation.cause import SYSTEMIC, cause_of, cause_of_incident
-from revocation.flagged import REVIVED, Event, flagged
+from revocation.flagged import REVIVED, Event, flagged, names_of
 from revocation.judge import Judged, judge
 from revocation.limits import HOUR_MS
 from revocation.reach import Reach
@@ -130,7 +130,7 @@ class Docket:
             "level": judged.level,
             "subject": judged.subject,
             "cause": cause_of(judged.counting or event.counting),
-            "excused": tuple(slugs(judged.excused)),
+            "excused": names_of(judged.excused),
             "repeat": judged.repeat,
         }
         return Alert(
@@ -138,7 +138,7 @@ class Docket:
             at=event.at,
             row=event.row,
             score=judged.score,
-            reasons=tuple(slugs(event.reasons)),
+            reasons=names_of(event.reasons),
             measurements=_named(MEASUREMENTS, event.measurements),
             grades={channel: grade for channel, grade in zip(CHANNELS, event.grades, strict=True) if grade},
             weights=_named(CHANNELS, [weight / 1000 for weight in judged.weights]),
@@ -150,12 +150,12 @@ class Docket:
 
     def _entries(self, judged: Judged) -> Iterator[Revocation]:
         """What a gateway of this issuer can match, for each scope that the counting reasons act on."""
-        event, reasons = judged.event, tuple(slugs(judged.event.reasons))
+        event, reasons = judged.event, names_of(judged.event.reasons)
         state = State.REVOKED if judged.level is Level.REVOKE else State.QUARANTINED
         ends = max(event.at, self.now) + self._life_ms(judged)
         wider = self.rules.policy.wider_reach
         reach = Reach(self.batch, event.row, judged.issuer, self.memory.living, ends, wider)
-        scopes = [scope for r in Reason if r & judged.counting for scope in self.rules.scopes[r]]
+        scopes = [scope for bit, acts_on in self.rules.scopes.items() if bit & judged.counting for scope in acts_on]
         for target in reach.targets(dict.fromkeys(scopes)):
             yield Revocation(
                 id=_id("revocation", target.subject, state.slug, *reasons, str(event.at // WINDOW_MS)),
@@ -185,7 +185,7 @@ def _enforcement(judged: Judged, entries: tuple[Revocation, ...]) -> Enforcement
 
 
 def _decision_id(judged: Judged) -> str:
-    reasons = slugs(judged.event.reasons)
+    reasons = names_of(judged.event.reasons)
     return _id("decision", judged.subject, judged.level.slug, *reasons, str(judged.event.at // WINDOW_MS))
 
 

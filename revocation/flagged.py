@@ -5,10 +5,11 @@ their access tokens, and yet the provider goes on issuing new ones.
 """
 
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from detector.batch import RefreshBatch
-from detector.verdict import CHANNELS, MEASUREMENTS, Reason, Segment, Verdicts
+from detector.verdict import CHANNELS, MEASUREMENTS, Reason, Segment, Verdicts, slugs
 from revocation.allow import BITS
 from revocation.cause import SYSTEMIC
 from revocation.effect import Revoked
@@ -61,6 +62,12 @@ def flagged(verdicts: Verdicts, batch: RefreshBatch, revoked: Revoked) -> Iterat
             yield event._replace(score=1.0, reasons=event.reasons | REVIVED) if revived else event
         elif revived:
             yield _unseen(row, at)
+
+
+@lru_cache(maxsize=4096)
+def names_of(reasons: int) -> tuple[str, ...]:
+    """The slugs of `Reason` bits; flags are slow, and the same few sets of them come again and again."""
+    return tuple(slugs(reasons))
 
 
 def bits_by_channel(bits: int) -> tuple[int, ...]:

@@ -10,9 +10,9 @@ import numpy as np
 
 from detector.batch import RefreshBatch
 from detector.config import Thresholds
-from detector.verdict import Level, slugs
+from detector.verdict import Level
 from revocation.allow import BITS
-from revocation.flagged import REVIVED, Event, bits_by_channel
+from revocation.flagged import REVIVED, Event, bits_by_channel, names_of
 from revocation.issuers import Issuer
 from revocation.living import digest_at
 from revocation.recollection import Memory
@@ -136,7 +136,7 @@ def _muted(
 ) -> int:
     origin = Subject(Scope.ORIGIN, digest_at(batch, "origin", event.row))
     days = rules.policy.release.mute_days
-    named = slugs(event.counting)
+    named = names_of(event.counting)
     return sum(BITS[name] for name in named if memory.releases.is_muted((*who, origin), name, trip, event.at, days))
 
 

@@ -51,8 +51,8 @@ class Rules(msgspec.Struct, frozen=True):
     tenants: dict[int, ClientRules]
     default: ClientRules
     allows: tuple[Allow, ...]
-    #: What each reason acts on.
-    scopes: dict[Reason, tuple[Scope, ...]]
+    #: What each reason acts on, by its bit.
+    scopes: dict[int, tuple[Scope, ...]]
     #: Names in the policy that nothing in the settings answers to: these rules never hold.
     unused: tuple[str, ...]
     detector: DetectorConfig
@@ -152,11 +152,11 @@ def _own(policy: Policy, where: str, *owners: TenantPolicy) -> ClientRules:
     )
 
 
-def _scopes(policy: Policy) -> dict[Reason, tuple[Scope, ...]]:
+def _scopes(policy: Policy) -> dict[int, tuple[Scope, ...]]:
     """A reason's own name comes before its signal's, the policy's before the usual."""
     bits_of(policy.scopes, "scopes")
     said = {name: tuple(map(Scope, scopes)) for name, scopes in policy.scopes.items()}
-    return {reason: _first(said, reason) or SCOPES.get(reason.slug, (Scope.FAMILY,)) for reason in Reason}
+    return {int(reason): _first(said, reason) or SCOPES.get(reason.slug, (Scope.FAMILY,)) for reason in Reason}
 
 
 def _first(said: Mapping[str, tuple[Scope, ...]], reason: Reason) -> tuple[Scope, ...] | None:
