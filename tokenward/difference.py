@@ -22,7 +22,7 @@ MOST_OPEN: Final = 200_000
 """Decisions that wait for their window to end; of more the oldest are compared at once."""
 
 Key = tuple[str, Subject, tuple[str, ...], int]
-Side = tuple[tuple[int, bool], Alert]
+Side = tuple[tuple[int, int], Alert]
 
 
 class Difference:
@@ -65,9 +65,9 @@ class Difference:
                 yield _line(change, sides, event)
 
 
-def strength(alert: Alert) -> tuple[int, bool]:
-    """How much is done: the level, and whether it is written to the registry."""
-    return int(alert.level), alert.enforcement == "enforced"
+def strength(alert: Alert) -> tuple[int, int]:
+    """How much is done: the level of what is written to the registry (0: nothing is), then the level that is told."""
+    return alert.level if alert.enforcement == "enforced" else 0, alert.level
 
 
 def changed(sides: dict[int, Side]) -> Change:

@@ -38,6 +38,7 @@ def test_equal_policies_decide_the_same(tmp_path: Path) -> None:
     [
         ("", 'mode = "shadow"\n', "weaker"),
         (BLIND, "", "stronger"),
+        ("[thresholds]\nrevoke = 1\n", 'mode = "shadow"\n', "weaker"),
     ],
 )
 def test_a_decision_that_changes_is_listed(tmp_path: Path, a: str, b: str, change: str) -> None:
