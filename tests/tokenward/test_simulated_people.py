@@ -29,7 +29,7 @@ def events_of(span: Span) -> tuple[list[RefreshEvent], Truth]:
 
 def stormy(storm: Storm) -> Span:
     """A working day with that storm in it."""
-    return msgspec.structs.replace(QUIET, hours=7, storms=(storm,))
+    return msgspec.structs.replace(QUIET, hours=16, storms=(storm,))
 
 
 def in_storm(storm: Storm) -> list[RefreshEvent]:
