@@ -1,24 +1,32 @@
 """Judges a simulation as the worker judges telemetry, and keeps count of who was touched: thieves, victims, the honest.
 
-Everything runs in this process: simulator -> columns -> engine -> policy. A session counts once a day and once at each
-level. What a victim's *other* sessions suffer on the day of the theft is counted apart (`collateral`): the subject is
-under attack. Memory is bounded by the sessions of one day and by what is flagged.
+Everything runs in this process: simulator -> columns -> both engines -> policy. A session counts once a day at each
+level, and so does everybody behind an address that is refused. What a victim's *other* sessions suffer on the day of
+the theft is counted apart (`collateral`): the subject is under attack. Memory is bounded by the sessions of one day and
+by what is flagged.
 """
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import Final
 
-import msgspec
-
+from detector.batch import RefreshBatch
 from detector.engine import Engine
-from detector.verdict import Level, Segment, Verdicts
+from detector.origins import OriginEngine
+from detector.tallies import Tallies
+from detector.verdict import Level
 from ingest.columns import Columns
-from revocation.decide import Alert, Memory, decide
+from ingest.formats import RefreshEvent
+from revocation.alert import Alert
+from revocation.condemn import OriginMemory, condemn
+from revocation.decide import decide
 from revocation.issuers import Issuer, Issuers
 from revocation.policy import Policy, Rules
+from revocation.recollection import Memory
+from revocation.record import Scope
+from revocation.sections import TravelPolicy
 from tokenward.simulate.habits import habit_of
 from tokenward.simulate.provider import DAY
 from tokenward.simulate.run import Span
@@ -72,12 +80,14 @@ class Judge:
         self._span = span
         tenants = {application.iss: application.realm for application in APPLICATIONS}
         issuers = Issuers({iss: Issuer(iss=iss, format="native", tenant=realm) for iss, realm in tenants.items()})
-        rules = Rules.of(Policy(), issuers, KEY)
-        travel = replace(rules.detector.travel, vague_asns=vague)
-        self._rules = msgspec.structs.replace(rules, detector=replace(rules.detector, travel=travel))
+        self._rules = Rules.of(Policy(travel=TravelPolicy(vague_asns=tuple(sorted(vague)))), issuers, KEY)
         self._columns = Columns(KEY, None, issuers)
         self._engine = Engine(self._rules.detector)
         self._memory = Memory()
+        self._origins = OriginEngine(self._rules.detector)
+        self._origin_memory = OriginMemory()
+        #: Addresses that are refused, and from when until when.
+        self._banned: dict[int, tuple[int, int]] = {}
         self._outcome = Outcome()
         #: The day under way, the sessions seen on it, and who was robbed on it or the day before.
         self._day = 0
@@ -99,10 +109,32 @@ class Judge:
             self._count(happening)
         batch = self._columns.batch([happening.event for happening in part])
         now = part[-1].event.at
-        verdicts = self._engine.process(batch, now)
-        self._note_incidents(verdicts)
+        verdicts, tallies = self._engine.judge(batch, now)
         for alert in decide(verdicts, batch, self._rules, now, self._memory).alerts:
             self._note(alert, part[alert.row])
+        self._judge_origins(part, batch, tallies, now)
+
+    def _judge_origins(self, part: Sequence[Happening], batch: RefreshBatch, tallies: Tallies, now: int) -> None:
+        """What the second stage says, and who else is behind an address that is refused from then on."""
+        verdicts = self._origins.process(tallies, now)
+        alerts = condemn(verdicts, tallies, self._rules, now, self._origin_memory).alerts
+        if alerts:
+            rows = {key: row for row, key in enumerate(_events(batch))}
+            told = list(_events(tallies))
+            for alert in alerts:
+                self._note(alert, part[rows[told[alert.row]]])
+                self._ban(alert)
+        self._banned = {key: span for key, span in self._banned.items() if span[1] >= int(batch.at[0])}
+        if self._banned:
+            for happening, origin in zip(part, batch.origin.tolist(), strict=True):
+                begins, ends = self._banned.get(origin, (0, 0))
+                if begins < happening.event.at <= ends and happening.theft is None:
+                    self._touch(happening.event, Level.QUARANTINE, ("behind a refused address",))
+
+    def _ban(self, alert: Alert) -> None:
+        for entry in alert.entries if alert.enforcement == "enforced" else ():
+            if entry.subject.scope is Scope.ORIGIN:
+                self._banned[int.from_bytes(entry.subject.digest[:8], "big")] = (alert.at, entry.expires_at)
 
     def _count(self, happening: Happening) -> None:
         event, theft = happening
@@ -118,26 +150,33 @@ class Judge:
             self._seen.add(event.sid)
             self._outcome.session_days[habit_of(event.sub)] += 1
 
-    def _note_incidents(self, verdicts: Verdicts) -> None:
-        for segment in verdicts.incident[verdicts.incident > 0].tolist():
-            self._outcome.incidents[Segment(segment).slug] += 1
-
     def _note(self, alert: Alert, happening: Happening) -> None:
         event, theft = happening
-        level, sid = int(alert.level), event.sid or ""
-        if theft is not None:
-            count = self._outcome.attacks[id(theft)]
+        if alert.kind == "incident":
+            self._outcome.incidents[f"{alert.segment.slug}: {', '.join(alert.reasons)}"] += 1
+        elif alert.kind == "decision" and theft is not None:
+            count, level = self._outcome.attacks[id(theft)], int(alert.level)
             count.level = max(count.level, level)
-            count.sessions[sid] = max(count.sessions.get(sid, 0), level)
+            count.sessions[event.sid or ""] = max(count.sessions.get(event.sid or "", 0), level)
             count.reasons.update(alert.reasons)
-            return
-        day = event.at // DAY
+        elif alert.kind == "decision":
+            self._touch(event, alert.level, alert.reasons)
+
+    def _touch(self, event: RefreshEvent, level: Level, reasons: tuple[str, ...]) -> None:
+        """An honest session is decided about."""
+        who = (event.sid or "", event.at // DAY)
         if level > Level.WATCH and event.sub in self._robbed:
-            self._outcome.collateral.add((sid, day))
+            self._outcome.collateral.add(who)
             return
         habit = habit_of(event.sub)
-        self._outcome.touched.setdefault(habit, {}).setdefault(level, set()).add((sid, day))
-        self._outcome.causes[habit, level, alert.reasons] += 1
+        self._outcome.touched.setdefault(habit, {}).setdefault(int(level), set()).add(who)
+        self._outcome.causes[habit, int(level), reasons] += 1
+
+
+def _events(rows: RefreshBatch | Tallies) -> Iterator[tuple[int, int, int]]:
+    """What tells the event of each row: when, from which address, of which session."""
+    origin = rows.address if isinstance(rows, Tallies) else rows.origin
+    return zip(rows.at.tolist(), origin.tolist(), rows.family.tolist(), strict=True)
 
 
 def _parts(simulation: Simulation, end: int) -> Iterator[list[Happening]]:

@@ -1,6 +1,6 @@
 """`quality`: the confusion matrix of the simulator: each kind of attack, each honest habit, each storm.
 
-One run judges honest people with attacks among them for some days; four more, of eight hours each, have a storm and one
+One run judges honest people with attacks among them for some days; four more, of twelve hours each, have a storm and one
 hidden attack. Shares come with their 95 % confidence intervals (Wilson). Nothing is tuned within a run; the policy is
 the default one, and carriers, VPNs and airlines are listed as vague, as the documentation asks operators to do.
 """
@@ -23,7 +23,7 @@ from tokenward.simulate.world import VAGUE_ASNS
 
 START: Final = 1_767_600_000_000
 """A Monday, eight in the morning, UTC."""
-STORM_HOURS: Final = 8
+STORM_HOURS: Final = 12
 STORM_SESSIONS: Final = 5_000
 NEEDED: Final[Mapping[str, int]] = {"alert": Level.WATCH, "quarantine": Level.QUARANTINE, "revoke": Level.REVOKE}
 SLOW: Final = ("slow_replay", "slow_stuffing", "same_city", "night_theft")

@@ -50,3 +50,24 @@ def test_a_start_that_is_no_time_is_wrong_use(tmp_path: Path) -> None:
     done = tokenward("simulate", *SMALL, "--start", "yesterday", "--out", "a", folder=tmp_path)
 
     assert (2, 1) == (done.returncode, done.stderr.count("\n"))
+
+
+def test_attacks_storms_and_habits_are_chosen(tmp_path: Path) -> None:
+    """The labels name the attacks and the storm asked for, and which subjects have which habit."""
+    chosen = ("--attacks", "stuffing_address,same_city", "--storm", "key_rollover", "--habits")
+    tokenward("simulate", "--sessions", "300", "--hours", "8", "--thefts", "2", *chosen, "--out", "a", folder=tmp_path)
+
+    truth = [json.loads(line) for line in (tmp_path / "a.labels").read_bytes().splitlines()]
+    kinds = {line["kind"] for line in truth if line["type"] == "theft"}
+    assert {"stuffing_address", "same_city"} <= kinds
+    assert ["key_rollover"] == [line["kind"] for line in truth if line["type"] == "storm"]
+    assert "commuter" in {line["habit"] for line in truth if line["type"] == "habit"}
+
+
+@pytest.mark.parametrize("option", ["--attacks", "--storm"])
+def test_a_kind_that_does_not_exist_is_wrong_use(tmp_path: Path, option: str) -> None:
+    """The sentence names those that exist."""
+    done = tokenward("simulate", *SMALL, option, "earthquake", "--out", "a", folder=tmp_path)
+
+    assert (2, 1) == (done.returncode, done.stderr.count("\n"))
+    assert "earthquake" in done.stderr

@@ -31,10 +31,11 @@ OPENING_WEEKDAY: Final = 3
 JITTER_H: Final = 1.5
 """People get up and go to bed this much earlier or later than their habit says, at most."""
 CELLULAR: Final = 0.35
-"""Share of a roamer's refreshes that come through the carrier: assumed."""
+"""Share of a roamer's time on the carrier's network: assumed."""
 TUNNEL: Final = 0.5
-"""Share of sittings with the VPN on; and the chance at a refresh that it is switched."""
-SWITCH: Final = 0.05
+"""Share of the time that the VPN is on: assumed."""
+STAY_MS: Final = 20 * MINUTE
+"""How long a device keeps its address while its owner moves or switches, on average; a sitting begins anew: assumed."""
 INFLIGHT: Final = 0.4
 """Share of flights on which the passenger is online: assumed."""
 
@@ -42,13 +43,14 @@ INFLIGHT: Final = 0.4
 class Dweller(Person):
     """A person with a habit. `other` is the second place: the office, or the exit of the VPN."""
 
-    __slots__ = ("_flight_ends", "_habit", "_tunnel", "_until", "offset", "other")
+    __slots__ = ("_flight_ends", "_habit", "_leaves", "_place", "_until", "offset", "other")
 
     def __init__(self, stage: Stage, application: Application, number: int, sub: str, habit: Habit) -> None:
         self._habit = habit
         self.offset = 0
         self._until = 0
-        self._tunnel = False
+        self._leaves = 0
+        self._place: Spot | None = None
         self._flight_ends = 0
         self.other: Spot | None = None
         super().__init__(stage, application, number, sub)
@@ -98,7 +100,7 @@ class Dweller(Person):
         """Begin a sitting at `at`."""
         rng = self._stage.rng
         self._until = at + round(rng.expovariate(1 / (self._habit.minutes * MINUTE)))
-        self._tunnel = self._habit.where is Where.TUNNELS and rng.random() < TUNNEL
+        self._leaves = 0
         if self._habit.visitors:
             self.session = None
             self.sub = self._habit.subject(self._stage.provider.name())
@@ -155,14 +157,21 @@ class Dweller(Person):
         return leaves + flight + AIRPORT_MS // 2
 
     def _where(self, at: int) -> Spot:
+        """Where the person is at `at`; an address is kept for some time, as devices keep theirs."""
+        if at >= self._leaves or self._place is None:
+            self._place = self._choose(at)
+            self._leaves = at + round(self._stage.rng.expovariate(1 / STAY_MS))
+        return self._place
+
+    def _choose(self, at: int) -> Spot:
+        rng, mobile = self._stage.rng, self.application.kind == "mobile"
         match self._habit.where:
-            case Where.ROAMS if self.application.kind == "mobile" and self._stage.rng.random() < CELLULAR:
-                return cellular(self._stage.rng, self.city)
+            case Where.ROAMS if mobile and rng.random() < CELLULAR:
+                return cellular(rng, self.city)
             case Where.COMMUTES:
                 return self._on_the_way(at)
-            case Where.TUNNELS:
-                self._tunnel ^= self._stage.rng.random() < SWITCH
-                return self.other if self._tunnel and self.other and self.application.kind == "browser" else self.home
+            case Where.TUNNELS if not mobile and self.other is not None and rng.random() < TUNNEL:
+                return self.other
             case Where.FLIES if at < self._flight_ends and self.other is not None:
                 return self.other
             case _:

@@ -103,11 +103,11 @@ class Simulation:
 
     def until(self, end: int) -> Iterator[Happening]:
         """What happens before `end`, in order; go on with a later end."""
-        queue, thefts = self._queue, self._thefts
+        queue, thefts, mute = self._queue, self._thefts, self.provider.weather.mute
         while queue and queue[0][0] < end:
             at, _, act = heapq.heappop(queue)
             event = act(at)
-            if event is None:
+            if event is None or event.iss in mute:  # a provider that is down keeps no record
                 continue
             theft, self._theft = self._theft or thefts.get(event.sid or ""), None
             if theft is not None and event.id is not None:

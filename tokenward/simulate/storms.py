@@ -4,7 +4,7 @@
 |---|---|---|
 | bad_release | a client's users | the new release refreshes every 2 s; rolled out in 10 minutes, fixed after 40 |
 | outage | an issuer's users | 2 minutes of lost answers, 8 of silence, 5 in which every second refresh is refused |
-| geoip_update | a provider's customers | for two hours their addresses are placed in a city more than 1,000 km away |
+| geoip_update | a provider's customers | for six hours they seem to be in a city more than 1,000 km away |
 | key_rollover | an issuer's users | 6 minutes in which every refresh is refused, `invalid_grant` |
 
 Clients retry with exponential back-off (`people.MOST_TRIES`). The attack that is hidden is a replayed grandparent, from
@@ -85,7 +85,7 @@ def _courses(issuer: str) -> dict[Storm, Course]:
             lambda person: person.home.asn == MOVED_ASN,
             (
                 (0, lambda weather: weather.moved.update({MOVED_ASN: MOVED_TO})),
-                (2 * HOUR, lambda weather: weather.moved.clear()),
+                (6 * HOUR, lambda weather: weather.moved.clear()),
             ),
         ),
         "key_rollover": Course(
