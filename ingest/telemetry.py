@@ -41,7 +41,7 @@ class Telemetry:
     """Decodes by topic, enriches, and notices families that stand in two partitions."""
 
     def __init__(self, reader: Reader, columns: Columns, model: Model | None = None) -> None:
-        """`reader` decodes the topics that are read; `columns` has the digest key and the GeoIP files; `model` is asked."""
+        """`reader` decodes the topics that are read; `columns` has the key and the GeoIP files; `model` is asked."""
         self._reader = reader
         self._columns = columns
         self._model = model

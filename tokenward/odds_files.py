@@ -1,8 +1,9 @@
 """Files of odds: JSON for the settings, and the Python module that is shipped."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 
@@ -69,19 +70,37 @@ def _odds(content: bytes) -> Odds:
     return odds
 
 
+HEAD: Final = (
+    '"""The odds that the detector is shipped with: a table for `detector.odds`, rewritten by `tokenward fit`."""\n\n'
+    "from typing import Final\n\nfrom detector.odds import Ladder, Odds\n\n"
+)
+TABLE: Final = re.compile(r"^ODDS: Final = Odds\(\n.*?^\)\n", re.DOTALL | re.MULTILINE)
+
+
+def save_python(path: Path, odds: Odds) -> None:
+    """Write the table into a module such as `detector/weights.py`; what else stands there stays.
+
+    Raises:
+        Failure: the file cannot be read or written.
+    """
+    try:
+        before = path.read_text() if path.exists() else ""
+    except (OSError, UnicodeDecodeError) as error:
+        raise Failure(f"The file {path} cannot be read: {error}.") from error
+    table = as_python(odds)
+    write_text(path, TABLE.sub(lambda _: table, before, count=1) if TABLE.search(before) else HEAD + table)
+
+
 def as_python(odds: Odds) -> str:
-    """The module `detector/weights.py` with this table."""
+    """The table as a statement."""
     ladders = "".join(
         f'        "{name}": Ladder({_tuple(odds.ladders[name].edges)}, {_tuple(odds.ladders[name].weights)}),\n'
         for name in CHANNELS
         if name in odds.ladders
     )
+    source = msgspec.json.encode(odds.source).decode()
     return (
-        '"""The odds that the detector is shipped with: a table for `detector.odds`, '
-        'rewritten by `tokenward fit`."""\n\n'
-        "from typing import Final\n\nfrom detector.odds import Ladder, Odds\n\n"
-        f"ODDS: Final = Odds(\n    prior={odds.prior:_},\n    ladders={{\n{ladders}    }},\n"
-        f"    source={_quoted(odds.source)},\n)\n"
+        f"ODDS: Final = Odds(\n    prior={odds.prior:_},\n    ladders={{\n{ladders}    }},\n    source={source},\n)\n"
     )
 
 
@@ -100,7 +119,3 @@ def write_text(path: Path, text: str) -> None:
 def _tuple(numbers: Sequence[int]) -> str:
     values = [f"{value:_}" for value in numbers]
     return f"({', '.join(values)}{',' if len(values) == 1 else ''})"
-
-
-def _quoted(text: str) -> str:
-    return msgspec.json.encode(text).decode()

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from detector import weights
 from detector.odds import Ladder, Odds
 from detector.weights import ODDS
 from tests.tokenward.command import tokenward
@@ -101,14 +102,18 @@ def test_what_cannot_be_fitted_is_a_sentence(tmp_path: Path, arguments: tuple[st
 
 
 def test_tables_come_back_from_their_files(tmp_path: Path) -> None:
-    """JSON and Python hold all of a table."""
+    """JSON and Python hold all of a table, and what else the module holds stays."""
     odds_files.save(tmp_path / "odds.json", ODDS)
     loaded = odds_files.load(tmp_path / "odds.json")
     module: dict[str, Any] = {}
-    exec(odds_files.as_python(TRAVEL_ONLY), module)  # noqa: S102 - the module that was just made
+    shipped = tmp_path / "weights.py"
+    shipped.write_text(Path(weights.__file__).read_text())
+    odds_files.save_python(shipped, TRAVEL_ONLY)
+    exec(shipped.read_text(), module)  # noqa: S102 - the module that was just made
 
     assert (ODDS.version, ODDS.source) == (loaded.version, loaded.source)
     assert (TRAVEL_ONLY.version, TRAVEL_ONLY.source) == (module["ODDS"].version, module["ODDS"].source)
+    assert weights.ORIGIN_ODDS.version == module["ORIGIN_ODDS"].version
 
 
 def edited(change: Callable[[dict[str, Any]], object]) -> Callable[[Path], None]:

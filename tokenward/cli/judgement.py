@@ -104,7 +104,7 @@ def fit(
     outcome = fitting.fitted(labelled, given, before, weight=feedback_weight, share=share, source=source)
     odds_files.save(out, outcome.odds)
     if python is not None:
-        odds_files.write_text(python, odds_files.as_python(outcome.odds))
+        odds_files.save_python(python, outcome.odds)
     if json:
         print_json(as_json(outcome))
     else:
