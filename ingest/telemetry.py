@@ -3,6 +3,7 @@
 from detector.batch import RefreshBatch
 from detector.config import DetectorConfig
 from detector.engine import Engine, Judgement
+from detector.model import Model
 from detector.verdict import Verdicts
 from ingest.alerts import alert_message
 from ingest.columns import Columns
@@ -19,8 +20,8 @@ from revocation.recollection import Memory
 class SessionJudge:
     """Engine and memory of one partition of telemetry."""
 
-    def __init__(self, config: DetectorConfig) -> None:
-        self._engine = Engine(config)
+    def __init__(self, config: DetectorConfig, model: Model | None = None) -> None:
+        self._engine = Engine(config, model)
         self._memory = Memory()
 
     def configure(self, config: DetectorConfig) -> None:
@@ -39,15 +40,16 @@ class SessionJudge:
 class Telemetry:
     """Decodes by topic, enriches, and notices families that stand in two partitions."""
 
-    def __init__(self, reader: Reader, columns: Columns) -> None:
-        """`reader` decodes the topics that are read; `columns` has the house's digest key and the GeoIP files."""
+    def __init__(self, reader: Reader, columns: Columns, model: Model | None = None) -> None:
+        """`reader` decodes the topics that are read; `columns` has the key and the GeoIP files; `model` is asked."""
         self._reader = reader
         self._columns = columns
+        self._model = model
         self._crossings = Crossings()
 
     def judge(self, config: DetectorConfig) -> SessionJudge:
         """The judge of a partition of which nothing is known yet."""
-        return SessionJudge(config)
+        return SessionJudge(config, self._model)
 
     def read(self, cut: Cut[RefreshBatch]) -> Part[RefreshBatch]:
         """Decode, and enrich."""

@@ -11,6 +11,7 @@ from itertools import islice
 from typing import Any
 
 from detector.engine import Engine
+from detector.model import Model
 from detector.verdict import Level
 from ingest.columns import Columns
 from ingest.formats import Format, RefreshEvent, Reject
@@ -64,7 +65,14 @@ class Replay:
     """One replay. `batch_size` is for tests: it changes nothing but the speed."""
 
     def __init__(
-        self, decode: Format, issuers: Issuers, columns: Columns, rules: Rules, *, batch_size: int = BATCH
+        self,
+        decode: Format,
+        issuers: Issuers,
+        columns: Columns,
+        rules: Rules,
+        *,
+        model: Model | None = None,
+        batch_size: int = BATCH,
     ) -> None:
         self.tally = Tally()
         self._decode = decode
@@ -72,7 +80,7 @@ class Replay:
         self._columns = columns
         self._rules = rules
         self._batch_size = batch_size
-        self._engine = Engine(rules.detector)
+        self._engine = Engine(rules.detector, model)
         self._memory = Memory()
         #: Stream time: the largest `at` so far.
         self.now = 0
@@ -126,7 +134,11 @@ def shown(alert: Alert, event: RefreshEvent) -> dict[str, Any]:
         "events": [event.id] if event.id else [],
         "id": alert.id,
         "cause": alert.cause,
+        "grades": alert.grades,
         "weights": alert.weights,
+        "thresholds": alert.thresholds,
+        "odds": alert.odds,
+        "config": alert.config,
         "excused": list(alert.excused),
         "segment": alert.segment.slug if alert.segment else None,
         "enforcement": alert.enforcement,

@@ -87,6 +87,9 @@ class TopicsSettings(Section):
         default="refresh.tallies",
         description="What workers saw of origins, keyed by origin; as long as `origins.horizon_s` need be kept.",
     )
+    feedback: str = Field(
+        default="refresh.feedback", description="What people found out about alerts; must be compacted."
+    )
 
 
 class RouteSettings(Section):

@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 from detector.batch import RefreshBatch
 from detector.config import DetectorConfig, Thresholds
 from detector.engine import Engine
+from detector.model import Model
 from detector.odds import Odds
 from detector.verdict import Verdicts
 from ingest.columns import Columns
@@ -36,13 +37,15 @@ class Seen(NamedTuple):
 class Study:
     """One pass over recorded telemetry."""
 
-    def __init__(self, decode: Format, issuers: Issuers, columns: Columns, config: DetectorConfig) -> None:
+    def __init__(
+        self, decode: Format, issuers: Issuers, columns: Columns, config: DetectorConfig, model: Model | None = None
+    ) -> None:
         self.events = 0
         self.rejected: Counter[str] = Counter()
         self._decode = decode
         self._issuers = issuers
         self._columns = columns
-        self._engine = Engine(replace(config, odds=OPEN, thresholds=Thresholds()))
+        self._engine = Engine(replace(config, odds=OPEN, thresholds=Thresholds()), model)
         self._now = 0
 
     def batches(self, lines: Iterable[Line]) -> Iterator[Seen]:

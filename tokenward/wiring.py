@@ -9,6 +9,7 @@ from redis import Redis
 
 from api.app import Api, create_app
 from detector.batch import RefreshBatch
+from detector.model import Forest
 from detector.tallies import Tallies
 from ingest.columns import Columns
 from ingest.enrich import Places
@@ -27,7 +28,7 @@ from revocation.follower import Follower
 from revocation.issuers import Issuer, Issuers
 from revocation.redis import RedisRegistry, connect
 from revocation.replica import Replica
-from tokenward import __version__
+from tokenward import __version__, forests, odds_files
 from tokenward.faults import Failure
 from tokenward.policies import PolicyFile
 from tokenward.settings import Settings
@@ -69,7 +70,22 @@ def policy_of(settings: Settings) -> PolicyFile:
     """The policy, read again whenever its file changes."""
     worker, origins = settings.worker, settings.origins
     capacities = {"families": worker.families, "subjects": worker.subjects, "origins": origins.origins}
-    return PolicyFile(settings.policy.path, list(issuers_of(settings)), settings.key, capacities)
+    members = {**capacities, **odds_of(settings)}
+    return PolicyFile(settings.policy.path, list(issuers_of(settings)), settings.key, members)
+
+
+def odds_of(settings: Settings) -> dict[str, Any]:
+    """The configured table of odds, as a member of the detector's configuration; nothing where the shipped one holds.
+
+    Raises:
+        Failure: the file cannot be used.
+    """
+    return {} if settings.detector.odds is None else {"odds": odds_files.load(settings.detector.odds)}
+
+
+def model_of(settings: Settings) -> Forest | None:
+    """The configured forest; raises Failure where its file cannot be used."""
+    return None if settings.detector.model is None else forests.load(settings.detector.model)
 
 
 def redis_of(settings: Settings) -> Redis:
@@ -108,7 +124,7 @@ def worker_of(
     _formats(sources)
     reader = Reader(sources, issuers, ahead_ms=worker.ahead_s * 1000, back_ms=worker.too_old_s * 1000)
     return Worker(
-        Telemetry(reader, columns_of(settings)),
+        Telemetry(reader, columns_of(settings), model_of(settings)),
         exchange=_exchange(settings, sources, worker.group_id, worker.instance, worker.batch_size),
         registry=registry,
         rules=policy.rules,

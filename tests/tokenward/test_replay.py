@@ -15,7 +15,7 @@ THEFT = SCENARIOS / "grandparent" / "events.ndjson"
 GARBAGE = SCENARIOS / "garbage_lines"
 MEMBERS = ["type", "at", "level", "scope", "iss", "sub", "sid", "client_id", "ip"]
 MEMBERS += ["reasons", "score", "measurements", "events"]
-MEMBERS += ["id", "cause", "weights", "excused", "segment", "enforcement"]
+MEMBERS += ["id", "cause", "grades", "weights", "thresholds", "odds", "config", "excused", "segment", "enforcement"]
 
 
 def objects(output: str) -> list[dict[str, Any]]:

@@ -1,5 +1,6 @@
 """What the commands share: their common options, and how they print."""
 
+import getpass
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -35,3 +36,11 @@ def safe(text: object) -> str:
     """Foreign text for a terminal: no control characters, no markup, not too long."""
     plain = "".join(char if char.isprintable() else "?" for char in str(text)[:MOST_CHARS])
     return escape(plain)
+
+
+def user() -> str:
+    """Who works at this terminal."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "unknown"

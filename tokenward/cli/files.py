@@ -20,7 +20,7 @@ from tokenward.lines import check_files, read_lines
 from tokenward.policies import PolicyFile
 from tokenward.replay import Replay, Tally
 from tokenward.settings import read_settings
-from tokenward.wiring import issuers_of, places_of
+from tokenward.wiring import issuers_of, model_of, odds_of, places_of
 
 FILE_KEY = b"Files without a key of their own."[:32]
 """Digests what files say where the settings hold no key: the same file, the same ids. Nothing is enforced on them."""
@@ -72,8 +72,8 @@ def replay_of(form: str, geoip: Path | None, asn: Path | None, policy: Path | No
     key = settings.key if settings.digest_key is not None else FILE_KEY
     issuers = issuers_of(settings, fallback=True)
     places = places_of(geoip or settings.geoip.city, asn or settings.geoip.asn)
-    rules = PolicyFile(policy or settings.policy.path, list(issuers), key).rules()
-    return Replay(FORMATS[form], issuers, Columns(key, places, issuers), rules)
+    rules = PolicyFile(policy or settings.policy.path, list(issuers), key, odds_of(settings)).rules()
+    return Replay(FORMATS[form], issuers, Columns(key, places, issuers), rules, model=model_of(settings))
 
 
 @contextmanager

@@ -1,6 +1,5 @@
 """The commands about the registry: check, list, revoke, release, status, rebuild."""
 
-import getpass
 from typing import Annotated
 
 import typer
@@ -13,7 +12,7 @@ from revocation.feed import Entry, public
 from revocation.record import Revocation, Scope, State
 from tokenward import administration, changelog
 from tokenward.administration import MANUAL, Named
-from tokenward.cli.common import ConfigOption, JsonOption, print_json, print_line, safe
+from tokenward.cli.common import ConfigOption, JsonOption, print_json, print_line, safe, user
 from tokenward.faults import Failure, WrongUse
 from tokenward.settings import Settings, read_settings
 from tokenward.wiring import clock, policy_of, registry_of
@@ -124,7 +123,7 @@ def revoke(
     state = State.QUARANTINED if quarantine else State.REVOKED
     ttl_ms = (_ttl(settings, iss, state) if ttl is None else ttl) * 1000
     now = clock()
-    decided = administration.revocation_of(subject, state, ttl_ms, reason, actor or _user(), now)
+    decided = administration.revocation_of(subject, state, ttl_ms, reason, actor or user(), now)
     changes = registry_of(settings).apply([decided], now)
     _tell(administration.changed(changes, subject), json=json)
     if topic:
@@ -152,7 +151,7 @@ def release(
     settings = read_settings(config)
     claims = Claims(iss=iss, sub=sub, sid=sid, jti=jti, client_id=client_id, device=device, kid=kid, ip=ip)
     subject = administration.subject_of(Named(claims=claims, scope=scope, digest=digest), settings.key)
-    changes = registry_of(settings).release([subject], clock(), actor or _user())
+    changes = registry_of(settings).release([subject], clock(), actor or user())
     if not changes:
         raise Failure("Nobody refuses that: there is no entry to release.")
     _tell(administration.changed(changes, subject), json=json)
@@ -204,10 +203,3 @@ def _ttl(settings: Settings, iss: str | None, state: State) -> int:
         return policy.quarantine_seconds
     lives = settings.issuers[iss].access_token_ttl if iss in settings.issuers else 0
     return max(policy.revoke_seconds, lives)
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return "unknown"
