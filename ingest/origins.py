@@ -20,6 +20,7 @@ from ingest.tally_messages import read_tallies
 from revocation.alert import Alert, Decision
 from revocation.condemn import OriginMemory, condemn, sessions_of
 from revocation.policy import Rules
+from revocation.record import Revocation
 
 
 class OriginJudge:
@@ -40,6 +41,10 @@ class OriginJudge:
     def decide(self, verdicts: Verdicts, batch: Tallies, rules: Rules, now: int) -> Decision:
         """Hold the verdicts against the rules."""
         return condemn(verdicts, batch, rules, now, self._memory)
+
+    def released(self, entry: Revocation) -> None:
+        """A person let the entry's subject pass."""
+        self._memory.decisions.released(entry.subject, entry.reasons, entry.released_at)
 
 
 class Origins:

@@ -3,6 +3,7 @@
 from detector.batch import RefreshBatch
 from detector.config import DetectorConfig
 from detector.engine import Engine, Judgement
+from detector.model import Model
 from detector.verdict import Verdicts
 from ingest.alerts import alert_message
 from ingest.columns import Columns
@@ -14,13 +15,14 @@ from revocation.alert import Alert, Decision
 from revocation.decide import decide
 from revocation.policy import Rules
 from revocation.recollection import Memory
+from revocation.record import Revocation
 
 
 class SessionJudge:
     """Engine and memory of one partition of telemetry."""
 
-    def __init__(self, config: DetectorConfig) -> None:
-        self._engine = Engine(config)
+    def __init__(self, config: DetectorConfig, model: Model | None = None) -> None:
+        self._engine = Engine(config, model)
         self._memory = Memory()
 
     def configure(self, config: DetectorConfig) -> None:
@@ -35,19 +37,27 @@ class SessionJudge:
         """Hold the verdicts against the rules."""
         return decide(verdicts, batch, rules, now, self._memory)
 
+    def released(self, entry: Revocation) -> None:
+        """A person let the entry's subject pass."""
+        self._memory.released(entry.subject, entry.reasons, entry.released_at)
+
 
 class Telemetry:
     """Decodes by topic, enriches, and notices families that stand in two partitions."""
 
-    def __init__(self, reader: Reader, columns: Columns) -> None:
-        """`reader` decodes the topics that are read; `columns` has the house's digest key and the GeoIP files."""
+    def __init__(self, reader: Reader, columns: Columns, model: Model | None = None) -> None:
+        """`reader` decodes the topics that are read; `columns` has the house's digest key and the GeoIP files.
+
+        `model` says what is unusual; without one nothing is.
+        """
+        self._model = model
         self._reader = reader
         self._columns = columns
         self._crossings = Crossings()
 
     def judge(self, config: DetectorConfig) -> SessionJudge:
         """The judge of a partition of which nothing is known yet."""
-        return SessionJudge(config)
+        return SessionJudge(config, self._model)
 
     def read(self, cut: Cut[RefreshBatch]) -> Part[RefreshBatch]:
         """Decode, and enrich."""

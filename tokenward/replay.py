@@ -1,23 +1,33 @@
-"""Replay: decode, enrich, judge and decide over files, exactly as the worker does; no Kafka, no Redis, no clock.
+"""Replay: decode, enrich, judge and decide over files, exactly as both stages do; no Kafka, no Redis, no clock.
 
 Stream time is the largest `at` so far. How the lines are cut into batches does not matter: neither to the engine (its
-first law) nor to the decisions, which are told once each.
+first law) nor to the decisions, which are told once each. What is told of origins names no event and no person: it is
+about all that came from there.
 """
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
+from operator import itemgetter
 from typing import Any
 
-from detector.engine import Engine
+import msgspec
+import numpy as np
+
+from detector.batch import RefreshBatch
+from detector.model import Model
+from detector.tallies import OriginKind, Tallies
 from detector.verdict import Level
 from ingest.columns import Columns
 from ingest.formats import Format, RefreshEvent, Reject
 from ingest.instant import rfc3339
-from revocation.decide import Alert, Memory, decide
+from ingest.origins import OriginJudge
+from ingest.telemetry import SessionJudge
+from revocation.alert import Alert
 from revocation.issuers import Issuers
 from revocation.policy import Rules
+from revocation.record import Scope
 from tokenward.lines import Line
 
 BATCH = 16_384
@@ -64,7 +74,14 @@ class Replay:
     """One replay. `batch_size` is for tests: it changes nothing but the speed."""
 
     def __init__(
-        self, decode: Format, issuers: Issuers, columns: Columns, rules: Rules, *, batch_size: int = BATCH
+        self,
+        decode: Format,
+        issuers: Issuers,
+        columns: Columns,
+        rules: Rules,
+        *,
+        model: Model | None = None,
+        batch_size: int = BATCH,
     ) -> None:
         self.tally = Tally()
         self._decode = decode
@@ -72,8 +89,8 @@ class Replay:
         self._columns = columns
         self._rules = rules
         self._batch_size = batch_size
-        self._engine = Engine(rules.detector)
-        self._memory = Memory()
+        self._sessions = SessionJudge(rules.detector, model)
+        self._origins = OriginJudge(rules.detector)
         self._now = 0
 
     def decisions(self, lines: Iterable[Line]) -> Iterator[dict[str, Any]]:
@@ -82,11 +99,21 @@ class Replay:
             events = self._events(part)
             batch = self._columns.batch(events)
             self._now = max(self._now, int(batch.at.max(initial=0)))
-            verdicts = self._engine.process(batch, self._now)
-            decision = decide(verdicts, batch, self._rules, self._now, self._memory)
-            for alert in decision.alerts:
+            for _, alert, row in sorted(self._judged(batch), key=itemgetter(0)):
                 self.tally.count(alert)
-                yield shown(alert, events[alert.row])
+                yield shown(alert, events[alert.row], row)
+
+    def _judged(self, batch: RefreshBatch) -> Iterator[tuple[int, Alert, Tallies | None]]:
+        """The alerts of both stages with the row of their event, and those of origins with what was told of them."""
+        judged = self._sessions.process(batch, self._now)
+        for alert in self._sessions.decide(judged.verdicts, batch, self._rules, self._now).alerts:
+            yield alert.row, alert, None
+        tallies = judged.tallies
+        verdicts = self._origins.process(tallies, self._now).verdicts
+        for alert in self._origins.decide(verdicts, tallies, self._rules, self._now).alerts:
+            told = tallies.take(slice(alert.row, alert.row + 1))
+            event = _event_of(told, batch)
+            yield event, msgspec.structs.replace(alert, row=event), told
 
     def _events(self, lines: Sequence[Line]) -> list[RefreshEvent]:
         events: list[RefreshEvent] = []
@@ -101,9 +128,22 @@ class Replay:
         return events
 
 
-def shown(alert: Alert, event: RefreshEvent) -> dict[str, Any]:
-    """An alert with the names that stand in its event; members that do not apply are absent."""
-    about_one = alert.kind == "decision"
+def _event_of(told: Tallies, batch: RefreshBatch) -> int:
+    """The row of the event that a tally is of; several that it may be of are alike in all that is shown."""
+    alike = batch.at == told.at[0]
+    for name, column in (("origin", "address"), ("family", "family"), ("subject", "subject"), ("client", "client")):
+        alike &= getattr(batch, name) == getattr(told, column)[0]
+    return int(np.flatnonzero(alike)[0])
+
+
+def shown(alert: Alert, event: RefreshEvent, told: Tallies | None = None) -> dict[str, Any]:
+    """An alert with the names that stand in its event; members that do not apply are absent.
+
+    `told`: the row of the tally, where the alert is of the stage of origins.
+    """
+    origin = OriginKind(int(told.kind[0])) if told is not None else None
+    about_place = origin is not None and alert.subject.scope is Scope.ORIGIN
+    about_one = alert.kind == "decision" and not about_place
     members = {
         "type": alert.kind,
         "at": rfc3339(alert.at),
@@ -112,16 +152,18 @@ def shown(alert: Alert, event: RefreshEvent) -> dict[str, Any]:
         "iss": event.iss,
         "sub": event.sub if about_one else None,
         "sid": event.sid if about_one else None,
-        "client_id": event.client_id,
-        "ip": event.ip if about_one else None,
+        "client_id": event.client_id if not about_place or origin is OriginKind.KIN else None,
+        "ip": event.ip if about_one or (about_place and origin is OriginKind.ADDRESS) else None,
         "reasons": list(alert.reasons),
         "score": alert.score,
         "measurements": {name: round(value, 3) for name, value in alert.measurements.items() if value},
-        "events": [event.id] if event.id else [],
+        "events": [event.id] if event.id and told is None else [],
         "id": alert.id,
         "cause": alert.cause,
         "weights": alert.weights,
         "excused": list(alert.excused),
+        "origin": origin.slug if origin else None,
+        "asn": int(told.origin[0]) if told is not None and origin is OriginKind.NETWORK else None,
         "segment": alert.segment.slug if alert.segment else None,
         "enforcement": alert.enforcement,
     }

@@ -9,6 +9,7 @@ from redis import Redis
 
 from api.app import Api, create_app
 from detector.batch import RefreshBatch
+from detector.model import Forest
 from detector.tallies import Tallies
 from ingest.columns import Columns
 from ingest.enrich import Places
@@ -29,6 +30,7 @@ from revocation.redis import RedisRegistry, connect
 from revocation.replica import Replica
 from tokenward import __version__
 from tokenward.faults import Failure
+from tokenward.forests import load
 from tokenward.policies import PolicyFile
 from tokenward.settings import Settings
 
@@ -63,6 +65,11 @@ def places_of(city: Path | None, asn: Path | None) -> Places:
 def columns_of(settings: Settings) -> Columns:
     """Events to columns, under the house's key, with the configured GeoIP files."""
     return Columns(settings.key, places_of(settings.geoip.city, settings.geoip.asn), issuers_of(settings))
+
+
+def model_of(settings: Settings) -> Forest | None:
+    """The forest that says what is unusual; None where none is configured. Raises Failure as `load` does."""
+    return None if settings.detector.model is None else load(settings.detector.model)
 
 
 def policy_of(settings: Settings) -> PolicyFile:
@@ -108,7 +115,7 @@ def worker_of(
     _formats(sources)
     reader = Reader(sources, issuers, ahead_ms=worker.ahead_s * 1000, back_ms=worker.too_old_s * 1000)
     return Worker(
-        Telemetry(reader, columns_of(settings)),
+        Telemetry(reader, columns_of(settings), model_of(settings)),
         exchange=_exchange(settings, sources, worker.group_id, worker.instance, worker.batch_size),
         registry=registry,
         rules=policy.rules,
