@@ -14,6 +14,7 @@ from detector.verdict import Verdicts
 from ingest.source import Place, Record
 from revocation.alert import Decision
 from revocation.policy import Rules
+from revocation.record import Revocation
 
 
 class Rows(Protocol):
@@ -44,6 +45,10 @@ class Judge(Protocol[B_contra]):
 
     def decide(self, verdicts: Verdicts, batch: B_contra, rules: Rules, now: int) -> Decision:
         """What is done about the verdicts on that batch; entries last from `now`, epoch milliseconds, at least."""
+        ...
+
+    def released(self, entry: Revocation) -> None:
+        """A person let the entry's subject pass; being told again, or before the decision, does no harm."""
         ...
 
 

@@ -1,7 +1,7 @@
 """Lanes: the partitions that are ours, each prepared before its records flow."""
 
 import logging
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Generic
 
 from kafka import TopicPartition
@@ -11,6 +11,7 @@ from detector.config import DetectorConfig
 from detector.tallies import Tallies
 from ingest.lane import B, Judge, Lane
 from ingest.source import Place, Source
+from revocation.record import Revocation
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +44,12 @@ class Lanes(Generic[B]):
         self._config = config
         for lane in self._lanes.values():
             lane.judge.configure(config)
+
+    def released(self, entries: Sequence[Revocation]) -> None:
+        """People let the subjects of these entries pass; all judges hear of it."""
+        for lane in self._lanes.values():
+            for entry in entries:
+                lane.judge.released(entry)
 
     def admit(self) -> None:
         """Let the partitions flow that were assigned since the last call; one that Kafka says nothing of waits on."""

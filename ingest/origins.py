@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any, Final
 
 import msgspec
 
@@ -11,6 +12,7 @@ from detector.engine import Judgement
 from detector.origins import OriginEngine
 from detector.tallies import OriginKind, Tallies
 from detector.verdict import Verdicts
+from ingest.advice import advice
 from ingest.alerts import alert_message
 from ingest.formats.event import RefreshEvent
 from ingest.reader import Reading
@@ -18,8 +20,26 @@ from ingest.sink import Message
 from ingest.stage import Cut, Part
 from ingest.tally_messages import read_tallies
 from revocation.alert import Alert, Decision
-from revocation.condemn import OriginMemory, condemn, sessions_of
+from revocation.condemn import OriginMemory, addresses_of, condemn, sessions_of
 from revocation.policy import Rules
+from revocation.record import Revocation, Scope
+
+SEEN: Final = {
+    "failure_count": "Tokens of sessions that had never been there were refused: they count {0:.0f} within minutes.",
+    "spread_count": "Sessions that had never been there count {0:.0f} within minutes.",
+}
+"""What was measured at an origin, a sentence for each."""
+PLACE: Final[dict[OriginKind, str]] = {
+    OriginKind.NETWORK: "No gateway refuses a network: limit it at your edge if nobody knows it. Sessions that turn up "
+    "there meanwhile have to sign in again.",
+    OriginKind.KIN: "No gateway refuses a program: look whether its release misbehaves, or somebody imitates it from "
+    "many addresses. Its sessions that turn up at another address meanwhile have to sign in again.",
+}
+"""What to do about an origin that cannot be refused itself."""
+SESSION: Final = (
+    "The session turned up at an address of its own, while others' tokens were tried from the same network or program: "
+    "ask the person whether that address is theirs."
+)
 
 
 class OriginJudge:
@@ -40,6 +60,10 @@ class OriginJudge:
     def decide(self, verdicts: Verdicts, batch: Tallies, rules: Rules, now: int) -> Decision:
         """Hold the verdicts against the rules."""
         return condemn(verdicts, batch, rules, now, self._memory)
+
+    def released(self, entry: Revocation) -> None:
+        """A person let the entry's subject pass."""
+        self._memory.decisions.released(entry.subject, entry.reasons, entry.released_at)
 
 
 class Origins:
@@ -63,11 +87,22 @@ class Origins:
         row = part.batch.take(slice(alert.row, alert.row + 1))
         event = RefreshEvent(at=alert.at, iss=self._issuers.get(int(row.issuer[0]), ""), outcome="success")
         reading = Reading([event], [part.reading.origins[alert.row]])
-        kind = OriginKind(int(row.kind[0]))
-        about = {"origin": kind.slug} | ({"asn": int(row.origin[0])} if kind is OriginKind.NETWORK else {})
-        return alert_message(
-            topic, msgspec.structs.replace(alert, row=0), _Evidence(reading, sessions_of(row)), **about
-        )
+        about = addresses_of(row) if alert.subject.scope is Scope.ORIGIN else sessions_of(row)
+        alert = msgspec.structs.replace(alert, row=0)
+        return alert_message(topic, alert, _Evidence(reading, about), **_told(alert, row))
+
+
+def _told(alert: Alert, row: Tallies) -> dict[str, Any]:
+    """What only this stage says: the kind of the origin, what was seen there, and what to do about it."""
+    kind = OriginKind(int(row.kind[0]))
+    lead = PLACE.get(kind) if alert.subject.scope is Scope.ORIGIN else SESSION
+    seen = [sentence.format(alert.measurements[name]) for name, sentence in SEEN.items() if name in alert.measurements]
+    return {
+        "origin": kind.slug,
+        "evidence": seen,
+        "advice": [*([lead] if lead else []), *advice(alert)],
+        **({"asn": int(row.origin[0])} if kind is OriginKind.NETWORK else {}),
+    }
 
 
 @dataclass(frozen=True, slots=True)

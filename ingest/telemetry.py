@@ -15,6 +15,7 @@ from revocation.alert import Alert, Decision
 from revocation.decide import decide
 from revocation.policy import Rules
 from revocation.recollection import Memory
+from revocation.record import Revocation
 
 
 class SessionJudge:
@@ -36,12 +37,19 @@ class SessionJudge:
         """Hold the verdicts against the rules."""
         return decide(verdicts, batch, rules, now, self._memory)
 
+    def released(self, entry: Revocation) -> None:
+        """A person let the entry's subject pass."""
+        self._memory.released(entry.subject, entry.reasons, entry.released_at)
+
 
 class Telemetry:
     """Decodes by topic, enriches, and notices families that stand in two partitions."""
 
     def __init__(self, reader: Reader, columns: Columns, model: Model | None = None) -> None:
-        """`reader` decodes the topics that are read; `columns` has the key and the GeoIP files; `model` is asked."""
+        """`reader` decodes the topics that are read; `columns` has the house's digest key and the GeoIP files.
+
+        `model` says what is unusual; without one nothing is.
+        """
         self._reader = reader
         self._columns = columns
         self._model = model

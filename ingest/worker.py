@@ -29,19 +29,22 @@ Stream time is the largest `at` of a partition's events. It moves with the strea
 poll is no tick, since a replay could not repeat it.
 """
 
+import math
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Generic
 
+from detector.config import DetectorConfig
 from detector.tallies import Tallies
 from ingest.alerts import change_message
 from ingest.dead_letters import dead_letter
 from ingest.errors import TurnLost
 from ingest.exchange import Exchange
-from ingest.lane import B
+from ingest.lane import B, Judge
 from ingest.lanes import Lanes
 from ingest.loop import Loop
+from ingest.releases import Releases
 from ingest.report import StepReport
 from ingest.sink import Message
 from ingest.stage import Cut, Stage
@@ -55,7 +58,8 @@ MOST_WAITING = 32_768
 """Rows of tallies that may wait for a commit, of all partitions: some 3 MB, a message each at worst."""
 SWEEP_SECONDS = 1.0
 SWEEP = 1_000
-"""How often the registry is asked to forget ended entries, and how many at a time: Redis is busy for a millisecond."""
+"""How often the registry is asked for releases and to forget ended entries, and how many at a time: Redis is busy for a
+millisecond."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,8 +116,10 @@ class Worker(Loop[Turn[B], StepReport], Generic[B]):
         self._topics = topics or WorkerTopics()
         self._commit_ms = commit_ms
         self._poll_ms = poll_ms
-        self._lanes = Lanes(exchange.source, stage.judge, self._rules.detector, horizon_ms)
-        self._committed_at = self._swept_at = time.monotonic()
+        self._releases = Releases(registry)
+        self._lanes = Lanes(exchange.source, self._appoint, self._rules.detector, horizon_ms)
+        self._committed_at = time.monotonic()
+        self._swept_at = -math.inf
 
     def close(self) -> None:
         """Commit what waits, as far as Kafka lets it happen at once, and disconnect."""
@@ -133,12 +139,19 @@ class Worker(Loop[Turn[B], StepReport], Generic[B]):
         self._sweep()
         return report
 
+    def _appoint(self, config: DetectorConfig) -> Judge[B]:
+        judge = self._stage.judge(config)
+        for entry in self._releases.known:
+            judge.released(entry)
+        return judge
+
     def _sweep(self) -> None:
-        """Let the registry forget some of what has ended; it hides that already, so a failure is made good later."""
+        """Hear of releases, and let the registry forget some of what has ended; a failure is made good later."""
         if time.monotonic() - self._swept_at < SWEEP_SECONDS:
             return
         self._swept_at = time.monotonic()
         try:
+            self._lanes.released(self._releases.news())
             self._registry.expire(self._clock(), SWEEP)
         except RegistryUnavailable as error:
             self._stalled(error.reason)

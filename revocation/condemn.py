@@ -90,7 +90,7 @@ def condemn(
     parts = [
         _decided(found, batch_of(tallies.take(found.row)), _acting_on(rules, scopes), now, memory.decisions)
         for found, batch_of, scopes in (
-            (_only(verdicts, is_address), _addresses, (Scope.ORIGIN,)),
+            (_only(verdicts, is_address), addresses_of, (Scope.ORIGIN,)),
             (_only(verdicts, ~is_address), _others, ()),
             (_reaching(reached), sessions_of, (Scope.FAMILY,)),
         )
@@ -121,7 +121,7 @@ def _acting_on(rules: Rules, scopes: tuple[Scope, ...]) -> Rules:
     return msgspec.structs.replace(rules, scopes=dict.fromkeys(Reason, scopes))
 
 
-def _addresses(part: Tallies) -> RefreshBatch:
+def addresses_of(part: Tallies) -> RefreshBatch:
     """The rows as events that name nothing but their address."""
     return RefreshBatch.of(at=part.at, origin=part.address, origin_low=part.address_low)
 

@@ -9,6 +9,7 @@ from collections import Counter, OrderedDict
 from collections.abc import Iterable, Iterator
 from typing import Any, Final, Literal
 
+from detector.tallies import Tallies
 from ingest.formats import RefreshEvent
 from revocation.alert import Alert
 from revocation.decide import WINDOW_MS
@@ -31,14 +32,14 @@ class Difference:
     def __init__(self, a: Replay, b: Replay) -> None:
         self.totals: Counter[Change] = Counter()
         self._replays = (a, b)
-        self._open: OrderedDict[Key, tuple[dict[int, Side], RefreshEvent]] = OrderedDict()
+        self._open: OrderedDict[Key, tuple[dict[int, Side], RefreshEvent, Tallies | None]] = OrderedDict()
 
     def lines(self, lines: Iterable[Line]) -> Iterator[dict[str, Any]]:
         """Each decision that is not the same, oldest window first."""
         for part in batched(lines):
             for number, replay in enumerate(self._replays):
-                for alert, event in replay.step(part):
-                    self._add(number, alert, event)
+                for alert, event, told in replay.step(part):
+                    self._add(number, alert, event, told)
             yield from self._settled(self._replays[0].now // WINDOW_MS - 1)
         yield from self._settled(None)
 
@@ -47,9 +48,9 @@ class Difference:
         counts: dict[str, int] = {change: self.totals[change] for change in CHANGES}
         return {"type": "summary", "events": self._replays[0].tally.events, **counts, "seconds": round(seconds, 3)}
 
-    def _add(self, number: int, alert: Alert, event: RefreshEvent) -> None:
+    def _add(self, number: int, alert: Alert, event: RefreshEvent, told: Tallies | None) -> None:
         key = (alert.kind, alert.subject, alert.reasons, alert.at // WINDOW_MS)
-        sides, _ = self._open.setdefault(key, ({}, event))
+        sides, *_ = self._open.setdefault(key, ({}, event, told))
         side = (strength(alert), alert)
         sides[number] = max(sides.get(number, side), side, key=lambda known: known[0])
 
@@ -58,11 +59,11 @@ class Difference:
         excess = len(self._open) - MOST_OPEN
         ended = [key for place, key in enumerate(self._open) if before is None or key[-1] < before or place < excess]
         for key in sorted(ended, key=lambda ended_key: ended_key[-1]):
-            sides, event = self._open.pop(key)
+            sides, event, told = self._open.pop(key)
             change = changed(sides)
             self.totals[change] += 1
             if change != "same":
-                yield _line(change, sides, event)
+                yield _line(change, sides, event, told)
 
 
 def strength(alert: Alert) -> tuple[int, int]:
@@ -78,11 +79,11 @@ def changed(sides: dict[int, Side]) -> Change:
     return "same" if a == b else "stronger" if b > a else "weaker"
 
 
-def _line(change: Change, sides: dict[int, Side], event: RefreshEvent) -> dict[str, Any]:
+def _line(change: Change, sides: dict[int, Side], event: RefreshEvent, tallies: Tallies | None) -> dict[str, Any]:
     told = [sides[number][1] if number in sides else None for number in (0, 1)]
     of_b_or_a = told[1] or told[0]
     assert of_b_or_a is not None  # noqa: S101 - one side has told it, else there were no sides
-    decision = shown(of_b_or_a, event)
+    decision = shown(of_b_or_a, event, tallies)
     names = ("at", "scope", "iss", "sub", "sid", "client_id", "ip", "reasons", "cause")
     levels = {name: _does(alert) for name, alert in zip("ab", told, strict=True)}
     return {

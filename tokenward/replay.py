@@ -1,24 +1,33 @@
-"""Replay: decode, enrich, judge and decide over files, exactly as the worker does; no Kafka, no Redis, no clock.
+"""Replay: decode, enrich, judge and decide over files, exactly as both stages do; no Kafka, no Redis, no clock.
 
 Stream time is the largest `at` so far. How the lines are cut into batches does not matter: neither to the engine (its
-first law) nor to the decisions, which are told once each.
+first law) nor to the decisions, which are told once each. What is told of origins names no event and no person: it is
+about all that came from there.
 """
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
+from operator import itemgetter
 from typing import Any
 
-from detector.engine import Engine
+import msgspec
+import numpy as np
+
+from detector.batch import RefreshBatch
 from detector.model import Model
+from detector.tallies import OriginKind, Tallies
 from detector.verdict import Level
 from ingest.columns import Columns
 from ingest.formats import Format, RefreshEvent, Reject
 from ingest.instant import rfc3339
-from revocation.decide import Alert, Memory, decide
+from ingest.origins import OriginJudge
+from ingest.telemetry import SessionJudge
+from revocation.alert import Alert
 from revocation.issuers import Issuers
 from revocation.policy import Rules
+from revocation.record import Scope
 from tokenward.lines import Line
 
 BATCH = 16_384
@@ -80,27 +89,37 @@ class Replay:
         self._columns = columns
         self._rules = rules
         self._batch_size = batch_size
-        self._engine = Engine(rules.detector, model)
-        self._memory = Memory()
+        self._sessions = SessionJudge(rules.detector, model)
+        self._origins = OriginJudge(rules.detector)
         #: Stream time: the largest `at` so far.
         self.now = 0
 
     def decisions(self, lines: Iterable[Line]) -> Iterator[dict[str, Any]]:
         """Each decision, incident and page as an object of the documented output, in the order of the stream."""
         for part in batched(lines, self._batch_size):
-            for alert, event in self.step(part):
-                yield shown(alert, event)
+            for told in self.step(part):
+                yield shown(*told)
 
-    def step(self, lines: Sequence[Line]) -> Iterator[tuple[Alert, RefreshEvent]]:
-        """The alerts of the next lines, each with its event."""
+    def step(self, lines: Sequence[Line]) -> Iterator[tuple[Alert, RefreshEvent, Tallies | None]]:
+        """The alerts of the next lines, each with its event, and those about origins with what was told of them."""
         events = self._events(lines)
         batch = self._columns.batch(events)
         self.now = max(self.now, int(batch.at.max(initial=0)))
-        verdicts = self._engine.process(batch, self.now)
-        decision = decide(verdicts, batch, self._rules, self.now, self._memory)
-        for alert in decision.alerts:
+        for _, alert, tallies in sorted(self._judged(batch), key=itemgetter(0)):
             self.tally.count(alert)
-            yield alert, events[alert.row]
+            yield alert, events[alert.row], tallies
+
+    def _judged(self, batch: RefreshBatch) -> Iterator[tuple[int, Alert, Tallies | None]]:
+        """The alerts of both stages with the row of their event, and those of origins with what was told of them."""
+        judged = self._sessions.process(batch, self.now)
+        for alert in self._sessions.decide(judged.verdicts, batch, self._rules, self.now).alerts:
+            yield alert.row, alert, None
+        tallies = judged.tallies
+        verdicts = self._origins.process(tallies, self.now).verdicts
+        for alert in self._origins.decide(verdicts, tallies, self._rules, self.now).alerts:
+            told = tallies.take(slice(alert.row, alert.row + 1))
+            event = _event_of(told, batch)
+            yield event, msgspec.structs.replace(alert, row=event), told
 
     def _events(self, lines: Sequence[Line]) -> list[RefreshEvent]:
         events: list[RefreshEvent] = []
@@ -115,9 +134,22 @@ class Replay:
         return events
 
 
-def shown(alert: Alert, event: RefreshEvent) -> dict[str, Any]:
-    """An alert with the names that stand in its event; members that do not apply are absent."""
-    about_one = alert.kind == "decision"
+def _event_of(told: Tallies, batch: RefreshBatch) -> int:
+    """The row of the event that a tally is of; several that it may be of are alike in all that is shown."""
+    alike = batch.at == told.at[0]
+    for name, column in (("origin", "address"), ("family", "family"), ("subject", "subject"), ("client", "client")):
+        alike &= getattr(batch, name) == getattr(told, column)[0]
+    return int(np.flatnonzero(alike)[0])
+
+
+def shown(alert: Alert, event: RefreshEvent, told: Tallies | None = None) -> dict[str, Any]:
+    """An alert with the names that stand in its event; members that do not apply are absent.
+
+    `told`: the row of the tally, where the alert is of the stage of origins.
+    """
+    origin = OriginKind(int(told.kind[0])) if told is not None else None
+    about_place = origin is not None and alert.subject.scope is Scope.ORIGIN
+    about_one = alert.kind == "decision" and not about_place
     members = {
         "type": alert.kind,
         "at": rfc3339(alert.at),
@@ -126,12 +158,12 @@ def shown(alert: Alert, event: RefreshEvent) -> dict[str, Any]:
         "iss": event.iss,
         "sub": event.sub if about_one else None,
         "sid": event.sid if about_one else None,
-        "client_id": event.client_id,
-        "ip": event.ip if about_one else None,
+        "client_id": event.client_id if not about_place or origin is OriginKind.KIN else None,
+        "ip": event.ip if about_one or (about_place and origin is OriginKind.ADDRESS) else None,
         "reasons": list(alert.reasons),
         "score": alert.score,
         "measurements": {name: round(value, 3) for name, value in alert.measurements.items() if value},
-        "events": [event.id] if event.id else [],
+        "events": [event.id] if event.id and told is None else [],
         "id": alert.id,
         "cause": alert.cause,
         "grades": alert.grades,
@@ -140,6 +172,8 @@ def shown(alert: Alert, event: RefreshEvent) -> dict[str, Any]:
         "odds": alert.odds,
         "config": alert.config,
         "excused": list(alert.excused),
+        "origin": origin.slug if origin else None,
+        "asn": int(told.origin[0]) if told is not None and origin is OriginKind.NETWORK else None,
         "segment": alert.segment.slug if alert.segment else None,
         "enforcement": alert.enforcement,
     }

@@ -94,6 +94,8 @@ def test_an_address_that_tries_foreign_tokens_is_refused(names: Names, registry:
         alert["iss"],
     )
     assert "failure.stuffing" in alert["reasons"]
+    assert {"subject", "family", "client_id"}.isdisjoint(alert)
+    assert any("were refused" in sentence for sentence in alert["evidence"])
     assert 0 == names.unread(names.tallies)
 
 

@@ -213,6 +213,24 @@ def test_a_policy_takes_effect_at_the_next_turn(names: Names, registry: MemoryRe
         ]
 
 
+def test_who_was_released_is_let_pass(names: Names, registry: MemoryRegistry) -> None:
+    """A release is heard of: the same reason does not throw the same person out again, after a restart neither."""
+    session = Session(past())
+    names.tell(*session.refreshes(4), session.theft(), partition=0)
+    with working(names, registry) as worker:
+        worker.until_total("alerts", 1)
+        worker.until(lambda: names.unread(names.telemetry) == 0, "not settled")
+    session.at = clock()
+    registry.release([session.family], clock() - 1_000, "ann")
+    with working(names, registry) as worker:
+        worker.until_total("replayed", 5)
+        names.tell(session.theft(), partition=0)
+        worker.until_total("events", 1)
+
+        assert 0 == worker.total("revocations")
+    assert [False] == revoked(registry, session)
+
+
 def test_what_has_ended_is_forgotten(names: Names, registry: MemoryRegistry) -> None:
     """The worker lets the registry forget entries that have ended, so that it holds what is alive."""
     session = Session(past())

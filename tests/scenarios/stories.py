@@ -135,8 +135,9 @@ SCENARIOS: Final[dict[str, Scenario]] = {
     "refresh_burst": Scenario(
         refreshes(spot=PHONE).then(*[refresh(after="100ms")] * 100),
         "A family that refreshes every five minutes does so a hundred times in ten seconds. It is watched as soon as "
-        "it is surprising (20 nats: 54 at once, where 20 are taken for granted) and quarantined when it is absurd.",
-        {"cadence.burst": 2},
+        "it is surprising (20 nats: 54 at once, where 20 are taken for granted) and quarantined when it is absurd. The "
+        "stage of origins watches the address that it comes from.",
+        {"cadence.burst": 2, "spread.origin": 1},
         fate="quarantined",
         records=native_records,
     ),

@@ -27,7 +27,7 @@ def run_demo(show: Show, *, seconds: float, sessions: int, seed: int) -> dict[st
     """
     began = time.perf_counter()
     with _ended_politely(), _fair_threads(), show:
-        show.say("Starting Kafka, Redis, route, worker and API ...")
+        show.say("Starting Kafka, Redis, route, worker, origins and API ...")
         with running_system(REALMS) as system:
             watch = Watch(system.settings, system.address, show.case)
             simulation = Simulation(seed=seed, sessions=sessions, start=clock() - PAST_MS)
