@@ -51,6 +51,7 @@ class Traffic:
             client=_key(3, who % 5),
             device=_key(4, who),
             agent=_key(7, who % 40),
+            release=_key(10, who % 90),
             issuer=_key(8, who % 3),
             network=_key(5, who * 20 + away),
             origin=_key(9, who * 20 + away),

@@ -59,6 +59,7 @@ SCHEMA: Schema = {
     "client": ("uint64", 0),
     "device": ("uint64", 0),
     "agent": ("uint64", 0),
+    "release": ("uint64", 0),
     "network": ("uint64", 0),
     "origin": ("uint64", 0),
     "origin_low": ("uint64", 0),
@@ -104,8 +105,9 @@ class RefreshBatch(Columnar):
     #: (iss, client_id), and the device id, else the user agent without its version numbers.
     client: NDArray[np.uint64]
     device: NDArray[np.uint64]
-    #: The user agent without its version numbers: many clients that are one program have one.
+    #: The user agent without its version numbers, which all users of one program have in common; and with them.
     agent: NDArray[np.uint64]
+    release: NDArray[np.uint64]
     #: The address' /24 or /48, and the address itself.
     network: NDArray[np.uint64]
     origin: NDArray[np.uint64]

@@ -19,7 +19,7 @@ from detector.signals.spread import Met, Spread
 from detector.signals.travel import Travel
 from detector.signals.triage import Finding
 from detector.state import State
-from detector.systemic import Systemic
+from detector.systemic import Signs, Systemic
 from detector.table import Keyed
 from detector.tallies import Tallies, tally
 
@@ -50,7 +50,7 @@ def measure(state: State, batch: RefreshBatch, groups: Groups, config: DetectorC
     taught = (travelled.grade < travel.IMPOSSIBLE) & (reused.finding < Finding.THEFT_SUSPECTED)
     new = novelty.measure(families, subjects, batch, reused.fresh, taught)
     evidence = _evidence(batch, reused, travelled, paced, strangers, failed, new)
-    signs = _signs(reused, travelled, paced, failed, met, new)
+    signs = _signs(reused, travelled, paced, strangers, failed, met, new)
     population = systemic.measure(families, state.segments, batch, signs, evidence.awake(), config.systemic)
     evidence.held, evidence.incident = population.held, population.incident
     evidence.measured |= _of_population(population)
@@ -58,13 +58,16 @@ def measure(state: State, batch: RefreshBatch, groups: Groups, config: DetectorC
 
 
 def _signs(
-    reused: Reuse, travelled: Travel, paced: Cadence, failed: Failure, met: Met, new: Novelty
-) -> NDArray[np.bool_]:
-    """What a whole population may show at once, (n, 3) in the order of `systemic.CAUSES`."""
+    reused: Reuse, travelled: Travel, paced: Cadence, strangers: Spread, failed: Failure, met: Met, new: Novelty
+) -> Signs:
+    """What a whole population may show at once."""
     suspected = (reused.finding >= Finding.THEFT_SUSPECTED) & reused.at_home
     moved = (travelled.grade >= travel.VAGUE) & ~new.hands
-    bursting = (paced.surprise >= STIRRING_NATS << pace.POINT) | failed.refused
-    return np.stack([suspected, moved, bursting & ~met.contact], axis=1)
+    refused = failed.refused & ~met.contact
+    stirring = (paced.surprise >= STIRRING_NATS << pace.POINT) & ~new.hands
+    loud = (np.maximum(np.maximum(paced.surprise, failed.surprise), strangers.surprise) >= ONE) & ~new.hands
+    shown = np.stack([suspected, moved, stirring | refused], axis=1)
+    return Signs(shown, np.stack([suspected, moved, loud | refused], axis=1))
 
 
 def _evidence(

@@ -5,8 +5,8 @@ issuer. A segment counts its active families, and those that show a sign, each f
 
 - *reuse*: a replayed token that comes from where it was used (a release that forgets to store the new token);
 - *travel*: an impossible move of a device that is not new (a wrong GeoIP update);
-- *volume*: a burst, or refusals, from an address that the family knows (an outage and its retries, a key rollover, a
-  release that refreshes in a loop). Foreign tokens are tried from addresses that their families never met.
+- *volume*: a burst of a device that is not new (a release that refreshes in a loop), or refusals at an address that the
+  family knows (an outage and its retries, a key rollover): foreign tokens are tried where their families never were.
 
 Where the number of families with a sign surprises against the segment's own record (`detector.pace`) and is a stated
 share of the active ones, the sign's evidence is held in that segment until `hold_ms` after the last surprise. What a
@@ -50,6 +50,17 @@ SCHEMA = {
 _MIX = np.uint64(0x9E3779B97F4A7C15)
 
 
+class Signs(NamedTuple):
+    """Of n events, (n, 3) in the order of `CAUSES`: the signs that are counted, and evidence that may be held."""
+
+    shown: NDArray[np.bool_]
+    evidence: NDArray[np.bool_]
+
+    def __and__(self, mask: NDArray[np.bool_]) -> "Signs":
+        """Both, where `mask` says so."""
+        return Signs(self.shown & mask, self.evidence & mask)
+
+
 class Systemic(NamedTuple):
     """What was found, (n,) in the batch's order."""
 
@@ -62,7 +73,8 @@ class Systemic(NamedTuple):
 
 def segment_keys(batch: RefreshBatch) -> dict[Segment, NDArray[np.uint64]]:
     """The key of each event's segments, (n,); 0 where it has none of that kind."""
-    release = np.where((batch.client != 0) & (batch.agent != 0), batch.client ^ (batch.agent * _MIX), np.uint64(0))
+    named = (batch.client != 0) & (batch.release != 0)
+    release = np.where(named, batch.client ^ (batch.release * _MIX), np.uint64(0))
     plain = {
         Segment.RELEASE: release,
         Segment.CLIENT: batch.client,
@@ -76,7 +88,7 @@ def measure(
     families: Keyed,
     segments: Table,
     batch: RefreshBatch,
-    signs: NDArray[np.bool_],
+    signs: Signs,
     asked: NDArray[np.bool_],
     config: SystemicConfig,
 ) -> Systemic:
@@ -86,21 +98,20 @@ def measure(
         families: the batch grouped by family.
         segments: the table of segments, with room for the batch's.
         batch: n events.
-        signs: (n, 3) which of `CAUSES` each event shows.
+        signs: which of `CAUSES` each event shows, and of which it bears evidence that may be held.
         asked: (n,) events of which the client's active families are to be told.
         config: floors, surprise, share and time.
     """
     n = len(batch)
-    weights = _once_in_a_slot(families, n, signs)
-    chosen = np.flatnonzero(weights.any(axis=1) | signs.any(axis=1) | asked)
+    weights = _once_in_a_slot(families, n, signs.shown)
+    chosen = np.flatnonzero(weights.any(axis=1) | signs.shown.any(axis=1) | signs.evidence.any(axis=1) | asked)
     found = Systemic(np.zeros(n, np.uint64), np.zeros(n, np.uint8), *(np.zeros(n, np.int64) for _ in range(3)))
     few = batch.take(chosen)
-    left = signs[chosen]  # what no narrower segment holds
+    left = Signs(signs.shown[chosen], signs.evidence[chosen])  # what no narrower segment holds
     shares, begins = np.zeros((len(Segment), len(chosen), 3), np.int64), np.zeros((len(chosen), 3), bool)
     for kind, keys in segment_keys(few).items():
-        here = _Segment.of(segments, Runs(keys), few.at, weights[chosen], signs[chosen])
-        judged = left & np.array(WHERE[kind])
-        held, began = here.hold(judged, config)
+        here = _Segment.of(segments, Runs(keys), few.at, weights[chosen])
+        held, began = here.hold(left & np.array(WHERE[kind]), config)
         shares[kind] = here.share
         begins |= began
         _tell(found, chosen, held, here)
@@ -136,42 +147,34 @@ class _Segment(NamedTuple):
     """The chosen events grouped by one kind of segment; arrays are in the order of the chosen events."""
 
     keyed: Keyed
-    signs: NDArray[np.bool_]
     level: NDArray[np.int64]  # (m, 4) active families and those with each sign
     share: NDArray[np.int64]  # (m, 3) thousandths
 
     @classmethod
-    def of(
-        cls,
-        table: Table,
-        runs: Runs,
-        at: NDArray[np.int64],
-        weights: NDArray[np.int64],
-        signs: NDArray[np.bool_],
-    ) -> "_Segment":
+    def of(cls, table: Table, runs: Runs, at: NDArray[np.int64], weights: NDArray[np.int64]) -> "_Segment":
         keyed = Keyed.look_up(table, runs, at)
         level = np.zeros((len(at), 4), np.int64)
         level[runs.order] = pace.count(keyed, "families", weights[runs.order])
         active = np.maximum(level[:, :1], level[:, 1:])
-        return cls(keyed, signs, level, level[:, 1:] * 1000 // np.maximum(active, 1))
+        return cls(keyed, level, level[:, 1:] * 1000 // np.maximum(active, 1))
 
-    def hold(self, judged: NDArray[np.bool_], config: SystemicConfig) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-        """Which signs (m, 3) are held here, and with which the holding begins; and remember until when."""
+    def hold(self, signs: Signs, config: SystemicConfig) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """Which evidence (m, 3) is held here, and with which sign the holding begins; and remember until when."""
         table, rows, runs, latest, _ = self.keyed
         order = runs.order
         rules = [
             pace.Rule(floor, hold=config.hold_nats)
             for floor in (config.reuse_floor, config.travel_floor, config.volume_floor)
         ]
-        nats = pace.judge(self.keyed, "families_record", self.level[order, 1:], rules, judged[order]).surprise
+        nats = pace.judge(self.keyed, "families_record", self.level[order, 1:], rules, signs.shown[order]).surprise
         strikes = (nats >= config.hold_nats << pace.POINT) & (self.share[order] >= config.least_share_permille)
         memory = table.read("held", rows)
-        held, began = np.zeros_like(judged), np.zeros_like(judged)
+        held, began = np.zeros_like(signs.shown), np.zeros_like(signs.shown)
         for cause in range(len(CAUSES)):
             until = np.where(strikes[:, cause], np.minimum(latest + config.hold_ms // 1000, LATEST_S), 0)
             head = memory["until"][:, cause].astype(np.int64)
             until = runs.running_max(until, head)
-            held[order, cause] = judged[order, cause] & (until >= latest)
+            held[order, cause] = signs.evidence[order, cause] & (until >= latest)
             began[order, cause] = strikes[:, cause] & (runs.before(until, head) < latest)
             memory["until"][:, cause] = until[runs.lasts]
         table.write("held", rows, memory)

@@ -8,7 +8,7 @@ ODDS: Final = Odds(
     prior=-9_210,  # one refresh in 10,000 that is looked at is a thief's: ln(1e-4)
     ladders={
         "reuse": Ladder((4, 5), (9_900, 14_000)),  # `Finding`: suspected, confirmed
-        "travel": Ladder((1, 2, 3), (5_000, 9_900, 11_500)),  # vague, impossible, there and back
+        "travel": Ladder((1, 2, 3), (2_000, 9_900, 11_500)),  # vague, impossible, there and back
         "cadence": Ladder((20, 50), (5_000, 9_900)),  # nats
         "failure": Ladder((20, 50), (5_000, 9_900)),
         "spread": Ladder((20, 50), (5_000, 9_900)),

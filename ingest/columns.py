@@ -39,6 +39,7 @@ _KINDS: Final = {kind.name.lower(): kind.value for kind in Kind}
 _OUTCOMES: Final = {outcome.name.lower(): outcome.value for outcome in Outcome}
 _PAIR: Final = np.dtype([("high", "u8"), ("low", "u8")])
 _KEY: Final = np.dtype([("key", "u8")])
+_AGENT: Final = np.dtype([("key", "u8"), ("release", "u8")])
 _PLACE: Final = np.dtype(
     [
         ("network", "u8"),
@@ -84,7 +85,7 @@ class Columns:
         self._families: Memo[Named] = Memo(partial(self._identity, Scope.FAMILY), _PAIR, capacity)
         self._clients: Memo[Named] = Memo(partial(self._identity, Scope.CLIENT), _PAIR, capacity)
         self._devices: Memo[tuple[str, str | None, str | None]] = Memo(self._device, _KEY, capacity)
-        self._agents: Memo[Named] = Memo(self._agent, _KEY, capacity)
+        self._agents: Memo[Named] = Memo(self._agent, _AGENT, capacity)
         self._addresses: Memo[str | None] = Memo(self._address, _PLACE, capacity)
 
     def batch(
@@ -107,6 +108,7 @@ class Columns:
         access = self._access(iss, jtis)
         device_ids = [e.device_id for e in events]
         agents = [None if e.device_id else e.user_agent for e in events]
+        agent = self._agents.look_up(zip(iss, [e.user_agent for e in events], strict=True), n)
         outcome = _numbers([_OUTCOMES[e.outcome] for e in events], "uint8")
         return RefreshBatch.of(
             at=_numbers([e.at for e in events], "int64"),
@@ -121,7 +123,8 @@ class Columns:
             family_low=family["low"],
             client=self._clients.look_up(zip(iss, [e.client_id for e in events], strict=True), n)["high"],
             device=self._devices.look_up(zip(iss, device_ids, agents, strict=True), n)["key"],
-            agent=self._agents.look_up(zip(iss, [e.user_agent for e in events], strict=True), n)["key"],
+            agent=agent["key"],
+            release=agent["release"],
             token=self._hash([e.token or "" for e in events], seeded),
             successor=self._hash([e.successor or "" for e in events], seeded),
             access=access[:, 0],
@@ -189,12 +192,13 @@ class Columns:
         iss, device_id, user_agent = device
         if device_id:
             return (_halves(self._digest_of(Scope.DEVICE, iss)(device_id))[0],)
-        return self._agent((iss, user_agent))
+        return self._agent((iss, user_agent))[:1]
 
-    def _agent(self, named: Named) -> tuple[int]:
+    def _agent(self, named: Named) -> tuple[int, ...]:
+        """The user agent without its version numbers, and with them."""
         iss, user_agent = named
-        agent = (user_agent or "").translate(_NO_DIGITS)
-        return (_halves(digester(self._key, "agent", iss)(agent))[0] if agent else 0,)
+        digest = digester(self._key, "agent", iss)
+        return tuple(_halves(digest(text))[0] if text else 0 for text in (_program(user_agent or ""), user_agent or ""))
 
     def _address(self, ip: str | None) -> tuple[int, ...]:
         address = parse_address(ip) if ip else None
@@ -222,6 +226,11 @@ class Columns:
 def _halves(digest: bytes) -> tuple[int, int]:
     """Both halves of a digest; the first, the key, is never 0, for that means "not known"."""
     return int.from_bytes(digest[:8], "big") or 1, int.from_bytes(digest[8:], "big")
+
+
+def _program(user_agent: str) -> str:
+    """The user agent without digits, for an update is no other program; where that leaves nothing, all of it."""
+    return user_agent.translate(_NO_DIGITS) or user_agent
 
 
 def _numbers(values: Sequence[int | None], dtype: str, unknown: int = 0) -> NDArray[np.generic]:

@@ -12,14 +12,14 @@ from typing import Any, NamedTuple
 from detector.config import DetectorConfig
 from detector.odds import GROUPS, Odds
 from tests import twin_of_places
-from tests.twin_of_counts import CAUSES, ONE, Count, Held, Pair, Population, Record, segments, systemic
+from tests.twin_of_counts import CAUSES, ONE, Count, Held, Pair, Population, Record, Signs, segments, systemic
 
 MUCH = 1 << 60
 REFRESH, LOGIN, LOGOUT, REVOKED = range(4)
 REUSE, STALE, ENDED, EXPIRED = 3, 4, 5, 6
 FINDINGS = [None, "benign_retry", "concurrent_client", "stale_after_logout", "theft_suspected", "theft_confirmed"]
 HELD = {"systemic.reuse": ["reuse"], "systemic.travel": ["travel"], "systemic.volume": ["cadence", "failure", "spread"]}
-TRAVEL_RETURN, FAMILY_GRADE = 3, 5
+TRAVEL_RETURN, FAMILY_GRADE, STIRRING = 3, 5, 5
 MIX, BITS = 0x9E3779B97F4A7C15, 2**64
 
 
@@ -98,11 +98,17 @@ class SlowTwin:
             "spread": self.spread(family, met) // ONE,
             "novelty": new,
         }
-        stirring = grades["cadence"] >= 5 or refused
         suspected = reuse.finding in ("theft_suspected", "theft_confirmed") and reuse.at_home
-        signs = [suspected, travel > 0 and not hands, stirring and not met[0]]
+        known_refused, moved = refused and not met[0], travel > 0 and not hands
+        loud = any(grades[channel] for channel in ("cadence", "failure", "spread")) and not hands
+        signs = [suspected, moved, (grades["cadence"] >= STIRRING and not hands) or known_refused]
+        evidence = [suspected, moved, loud or known_refused]
+        weights = self.slots(family, event, signs)
         asked = any(grades.values()) or reuse.revived
-        held = systemic(self.populations, event, self.slots(family, event, signs), signs, asked, self.config.systemic)
+        chosen = asked or any([*weights, *signs, *evidence])
+        held = Held((False, False, False), 0)
+        if chosen:
+            held = systemic(self.populations, event, weights, Signs(signs, evidence), self.config.systemic)
         return self.verdict(grades, held, reuse.revived) if asked else None
 
     def pair_key(self, event: dict[str, int]) -> int:
@@ -118,9 +124,13 @@ class SlowTwin:
         for memory, floor in ((family, config.family_floor), (subject, config.subject_floor)):
             if memory:
                 count, record = memory["cadence"]
-                level = count.add(memory["seen"], counts)
-                nats = max(nats, record.see(memory["seen"], level, floor=floor, hold=config.watch_nats))
-        return nats * counts
+                calm = counts * (nats == 0)
+                level = count.add(memory["seen"], calm)
+                if calm:
+                    nats = record.see(memory["seen"], level, floor=floor, hold=config.watch_nats)
+                else:
+                    record.turn(memory["seen"])
+        return nats
 
     def failure(self, family: Any, refused: bool) -> int:
         """Refusals of the family."""

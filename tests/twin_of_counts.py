@@ -106,6 +106,13 @@ class Held(NamedTuple):
     incident: int
 
 
+class Signs(NamedTuple):
+    """Which causes an event shows, and of which it bears evidence that may be held."""
+
+    shown: list[bool]
+    evidence: list[bool]
+
+
 class Population:
     """One segment."""
 
@@ -118,18 +125,14 @@ class Population:
 
 def segments(event: dict[str, int]) -> dict[int, int]:
     """The keys of the event's segments; 0: it has none."""
-    release = event["client"] ^ event["agent"] * MIX % BITS if event["client"] and event["agent"] else 0
+    release = event["client"] ^ event["release"] * MIX % BITS if event["client"] and event["release"] else 0
     plain = {RELEASE: release, CLIENT: event["client"], NETWORK: event["asn"], ISSUER: event["issuer"]}
     return {kind: ((key + kind) * MIX % BITS | 1 if key else 0) for kind, key in plain.items()}
 
 
-def systemic(
-    memory: Any, event: dict[str, int], weights: list[int], signs: list[bool], asked: bool, config: SystemicConfig
-) -> Held:
+def systemic(memory: Any, event: dict[str, int], weights: list[int], signs: Signs, config: SystemicConfig) -> Held:
     """Count the signs in each segment of the event, and find which are held."""
-    if not (any(weights) or any(signs) or asked):
-        return Held((False, False, False), 0)
-    left, held = list(signs), [False] * 3
+    left, evidence, held = list(signs.shown), list(signs.evidence), [False] * 3
     begins, shares = [False] * 3, {kind: [0, 0, 0] for kind in JUDGED}
     for kind, key in segments(event).items():
         if not key:
@@ -150,8 +153,8 @@ def systemic(
             if nats >= config.hold_nats * ONE and shares[kind][cause] >= config.least_share_permille:
                 begins[cause] |= here.until[cause] < here.seen
                 here.until[cause] = max(here.until[cause], here.seen + config.hold_ms // 1000)
-            if judged and here.until[cause] >= here.seen:
-                held[cause], left[cause] = True, False
+            if evidence[cause] and JUDGED[kind][cause] and here.until[cause] >= here.seen:
+                held[cause], left[cause], evidence[cause] = True, False, False
     return Held((held[0], held[1], held[2]), widest(begins, shares))
 
 

@@ -127,7 +127,7 @@ def novelty(
         return 0, False
     mine = subject.see(event, taught) if subject else []
     kin = family.see(event, taught) if family else []
-    return len(mine) + 5 * len(kin), bool({"device", "agent"} & set(kin))
+    return len(mine) + 5 * len(kin), "device" in kin
 
 
 def distance_km(a: dict[str, int], b: dict[str, int]) -> int:

@@ -38,7 +38,7 @@ class Novelty(NamedTuple):
     subject: NDArray[np.int64]
     family: NDArray[np.int64]
     grade: NDArray[np.int64]
-    #: (n,) bool: the device or the user agent is new to the family: other hands, not merely another place.
+    #: (n,) bool: the device is new to the family: other hands, not merely another place or release.
     hands: NDArray[np.bool_]
 
 
@@ -50,7 +50,7 @@ def measure(
     subject = _new_traits(subjects, "known", batch, counts, taught)
     family = _new_traits(families, "kin", batch, counts, taught)
     of_subject, of_family = subject.sum(axis=1), family.sum(axis=1)
-    hands = family[:, TRAITS.index("device")] | family[:, TRAITS.index("agent")]
+    hands = family[:, TRAITS.index("device")]
     return Novelty(of_subject, of_family, of_subject + FAMILY_GRADE * of_family, hands)
 
 

@@ -66,6 +66,7 @@ def ugly(seed: int, n: int, users: int, *, hot: float, spread_ms: int) -> Refres
         "client": [key(4, int(c)) for c in rng.integers(1, 3, n)],
         "device": [key(5, int(d)) for d in rng.integers(0, 3, n)],
         "agent": [key(8, int(a)) for a in rng.integers(0, 4, n)],
+        "release": [key(11, int(r)) for r in rng.integers(0, 3, n)],
         "asn": rng.choice([0, 0, 1, 1, 1, 2, 7, 7], n),
         "country": rng.integers(0, 6, n),
         "network": [key(6, int(w)) for w in rng.integers(0, 4, n)],
