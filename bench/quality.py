@@ -1,8 +1,8 @@
 """`quality`: the confusion matrix of the simulator: each kind of attack, each honest habit, each storm.
 
-One run judges honest people with attacks among them for some days; four more, of twelve hours each, have a storm and one
-hidden attack. Shares come with their 95 % confidence intervals (Wilson). Nothing is tuned within a run; the policy is
-the default one, and carriers, VPNs and airlines are listed as vague, as the documentation asks operators to do.
+One run judges honest people with attacks among them for some days; four more, of twelve hours each, have a storm and
+one hidden attack. Shares come with their 95 % confidence intervals (Wilson). Nothing is tuned within a run; the policy
+is the default one, and carriers, VPNs and airlines are listed as vague, as the documentation asks operators to do.
 """
 
 import argparse
