@@ -66,8 +66,8 @@ def _signs(
     refused = failed.refused & ~met.contact
     stirring = (paced.surprise >= STIRRING_NATS << pace.POINT) & ~new.hands
     loud = (np.maximum(np.maximum(paced.surprise, failed.surprise), strangers.surprise) >= ONE) & ~new.hands
-    shown = np.stack([suspected, moved, stirring | refused], axis=1)
-    return Signs(shown, np.stack([suspected, moved, loud | refused], axis=1))
+    shown = np.stack([suspected, moved & (travelled.grade >= travel.IMPOSSIBLE), stirring | refused], axis=1)
+    return Signs(shown, np.stack([suspected, moved, loud | failed.refused], axis=1))
 
 
 def _evidence(

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from detector.verdict import CHANNELS
 
-GROUPS: Final = (("reuse",), ("travel",), ("cadence", "failure", "spread"), ("novelty",), ("model",))
+GROUPS: Final = (("reuse",), ("travel", "novelty"), ("cadence", "failure", "spread"), ("model",))
 """Channels that show the same thing; each channel stands in one group."""
 
 MOST_WEIGHT: Final = 16_000

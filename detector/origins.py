@@ -84,7 +84,9 @@ class OriginEngine:
         reached = spread.reach(origins, met, self.config.spread)
         refused = (part.refused != 0) & ~part.held
         config = self.config.failure
-        stuffed = failure.stuffing(origins, part.contact, refused, part.fault, config.origin_floor, config.hold_nats)
+        stuffed = failure.stuffing(
+            origins, part.contact & part.stranger, refused, part.fault, config.origin_floor, config.hold_nats
+        )
         nats = np.where(part.kind == OriginKind.ADDRESS, reached.surprise.max(axis=1), 0)
         return Evidence(
             n=len(part),

@@ -105,7 +105,7 @@ def surprise(level: NDArray[np.int64], expected: NDArray[np.int64]) -> NDArray[n
     """Nats of the Poisson surprise of each level above what is expected, else 0."""
     nats = np.zeros_like(level)
     high = np.nonzero(level > expected)  # few: nearly all are spared the rest
-    nats[high] = distance(level[high], expected[high])
+    nats[high] = np.maximum(distance(level[high], expected[high]), 0)  # rounding makes it -1 at times
     return nats
 
 

@@ -1,7 +1,8 @@
 """systemic: a sign that a whole population shows at once is no attack on each of its members; its evidence is held.
 
 Each event belongs to segments: the client's release (client and user agent), the client, the autonomous system, the
-issuer. A segment counts its active families, and those that show a sign, each family once in five minutes:
+issuer. A segment counts its active families, and those that show a sign, each family once in five minutes
+(for travel, once an hour):
 
 - *reuse*: a replayed token that comes from where it was used (a release that forgets to store the new token);
 - *travel*: an impossible move of a device that is not new (a wrong GeoIP update);
@@ -10,7 +11,7 @@ issuer. A segment counts its active families, and those that show a sign, each f
 
 Where the number of families with a sign surprises against the segment's own record (`detector.pace`) and is a stated
 share of the active ones, the sign's evidence is held in that segment until `hold_ms` after the last surprise. What a
-narrower segment holds is not judged in a wider one, so that one bad release does not blind a whole issuer. The event at
+narrower segment holds is not counted in a wider one, so that one bad release does not blind a whole issuer. The event at
 which holding begins is the incident; it names the widest segment that is hit as evenly as the narrowest.
 """
 
@@ -28,10 +29,20 @@ from detector.verdict import Reason, Segment
 
 SLOT_S = 300
 """A family counts once in this time."""
+SLOWER = 12
+"""A wrong position shows as people move, over hours: travel is counted with time running so much slower."""
 SAMPLE = 8
 """One family in so many is counted as active, for all of them."""
 
 CAUSES = (Reason.SYSTEMIC_REUSE, Reason.SYSTEMIC_TRAVEL, Reason.SYSTEMIC_VOLUME)
+COUNTS = (
+    (None, SLOT_S),
+    (Reason.SYSTEMIC_REUSE, SLOT_S),
+    (Reason.SYSTEMIC_VOLUME, SLOT_S),
+    (None, SLOT_S * SLOWER),
+    (Reason.SYSTEMIC_TRAVEL, SLOT_S * SLOWER),
+)
+"""What a segment counts: active families (None) or those with a sign, each once in so many seconds."""
 WHERE: dict[Segment, tuple[bool, bool, bool]] = {
     Segment.RELEASE: (True, False, True),
     Segment.CLIENT: (True, False, True),
@@ -40,10 +51,12 @@ WHERE: dict[Segment, tuple[bool, bool, bool]] = {
 }
 """Which causes each segment judges, the narrowest first. A wrong position has nothing to do with a release."""
 
-FAMILY_SCHEMA = {"signs": np.dtype([("slot", "u2", (4,))])}  # of the last count as active, and with each sign
+FAMILY_SCHEMA = {"signs": np.dtype([("slot", "u2", (5,))])}  # of the last count by each of `COUNTS`
 SCHEMA = {
-    "families": pace.counts(4),  # active, and with each sign
-    "families_record": pace.records(3),
+    "fast": pace.counts(3),  # active families, and those with a sign of reuse and of volume
+    "slow": pace.counts(2),  # active families, and those with a sign of travel
+    "fast_record": pace.records(2),
+    "slow_record": pace.records(1),
     "held": np.dtype([("until", "u4", (3,))]),  # seconds
 }
 
@@ -106,40 +119,39 @@ def measure(
     weights = _once_in_a_slot(families, n, signs.shown)
     chosen = np.flatnonzero(weights.any(axis=1) | signs.shown.any(axis=1) | signs.evidence.any(axis=1) | asked)
     found = Systemic(np.zeros(n, np.uint64), np.zeros(n, np.uint8), *(np.zeros(n, np.int64) for _ in range(3)))
-    few = batch.take(chosen)
+    few, weights = batch.take(chosen), weights[chosen]
     left = Signs(signs.shown[chosen], signs.evidence[chosen])  # what no narrower segment holds
     shares, begins = np.zeros((len(Segment), len(chosen), 3), np.int64), np.zeros((len(chosen), 3), bool)
     for kind, keys in segment_keys(few).items():
-        here = _Segment.of(segments, Runs(keys), few.at, weights[chosen])
+        here = _Segment.of(segments, Runs(keys), few.at, weights)
         held, began = here.hold(left & np.array(WHERE[kind]), config)
         shares[kind] = here.share
         begins |= began
         _tell(found, chosen, held, here)
         left = left & ~held
+        weights[:, [1, 4, 2]] *= ~held
         if kind is Segment.CLIENT:
-            found.client_families[chosen] = here.level[:, 0]
+            found.client_families[chosen] = here.active
     found.incident[chosen] = _widest(shares, begins)
     return found
 
 
 def _once_in_a_slot(families: Keyed, n: int, signs: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """What each event adds to its segments' counts, (n, 4): of a family's events in one slot only the first."""
-    table, rows, runs, latest, _ = families
-    memory = table.read("signs", rows)
-    slot = (latest // SLOT_S).astype(np.uint16)
-    weights = np.zeros((n, 4), np.int64)
-    before = runs.before(slot.astype(np.int64), memory["slot"][:, 0].astype(np.int64))
+    """What each event adds to its segments' `COUNTS`, (n, 5): of a family's events in one slot only the first."""
+    runs = families.runs
+    memory = families.table.read("signs", families.rows)
+    weights = np.zeros((n, len(COUNTS)), np.int64)
     sampled = (runs.keys % np.uint64(SAMPLE) == 0)[runs.run]
-    weights[runs.order, 0] = SAMPLE * (sampled & (slot != before))
-    memory["slot"][:, 0] = slot[runs.lasts]
-    for cause in np.flatnonzero(signs.any(axis=0)):
-        shown = signs[runs.order, cause]
-        some = runs.where(shown)
-        of = np.flatnonzero(runs.total(shown))
-        before = some.before(slot[shown].astype(np.int64), memory["slot"][of, cause + 1].astype(np.int64))
-        weights[some.order, cause + 1] = slot[shown] != before
-        memory["slot"][of, cause + 1] = slot[shown][some.lasts]
-    table.write("signs", rows, memory)
+    for place, (cause, seconds) in enumerate(COUNTS):
+        slot = (families.latest // seconds).astype(np.uint16)
+        shown = sampled if cause is None else signs[runs.order, CAUSES.index(cause)]
+        if not shown.any():
+            continue
+        some, of, slot = runs.where(shown), np.flatnonzero(runs.total(shown)), slot[shown]
+        before = some.before(slot.astype(np.int64), memory["slot"][of, place].astype(np.int64))
+        weights[some.order, place] = (slot != before) * (SAMPLE if cause is None else 1)
+        memory["slot"][of, place] = slot[some.lasts]
+    families.table.write("signs", families.rows, memory)
     return weights
 
 
@@ -147,45 +159,61 @@ class _Segment(NamedTuple):
     """The chosen events grouped by one kind of segment; arrays are in the order of the chosen events."""
 
     keyed: Keyed
-    level: NDArray[np.int64]  # (m, 4) active families and those with each sign
-    share: NDArray[np.int64]  # (m, 3) thousandths
+    active: NDArray[np.int64]  # (m,) families, at the fast clock
+    level: NDArray[np.int64]  # (m, 3) families with each sign
+    share: NDArray[np.int64]  # (m, 3) of the active ones, thousandths
 
     @classmethod
     def of(cls, table: Table, runs: Runs, at: NDArray[np.int64], weights: NDArray[np.int64]) -> "_Segment":
         keyed = Keyed.look_up(table, runs, at)
-        level = np.zeros((len(at), 4), np.int64)
-        level[runs.order] = pace.count(keyed, "families", weights[runs.order])
-        active = np.maximum(level[:, :1], level[:, 1:])
-        return cls(keyed, level, level[:, 1:] * 1000 // np.maximum(active, 1))
+        level = np.zeros((len(at), len(COUNTS)), np.int64)
+        level[runs.order, :3] = pace.count(keyed, "fast", weights[runs.order, :3])
+        level[runs.order, 3:] = pace.count(_slower(keyed), "slow", weights[runs.order, 3:])
+        signs = level[:, [1, 4, 2]]
+        active = np.maximum(level[:, [0, 3, 0]], signs)
+        return cls(keyed, level[:, 0], signs, signs * 1000 // np.maximum(active, 1))
 
     def hold(self, signs: Signs, config: SystemicConfig) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         """Which evidence (m, 3) is held here, and with which sign the holding begins; and remember until when."""
         table, rows, runs, latest, _ = self.keyed
         order = runs.order
-        rules = [
-            pace.Rule(floor, hold=config.hold_nats)
-            for floor in (config.reuse_floor, config.travel_floor, config.volume_floor)
-        ]
-        nats = pace.judge(self.keyed, "families_record", self.level[order, 1:], rules, signs.shown[order]).surprise
+        nats = self._surprise(signs.shown[order], config)
         strikes = (nats >= config.hold_nats << pace.POINT) & (self.share[order] >= config.least_share_permille)
         memory = table.read("held", rows)
         held, began = np.zeros_like(signs.shown), np.zeros_like(signs.shown)
-        for cause in range(len(CAUSES)):
-            until = np.where(strikes[:, cause], np.minimum(latest + config.hold_ms // 1000, LATEST_S), 0)
+        for cause, longer in enumerate((1, SLOWER, 1)):
+            ends = np.minimum(latest + config.hold_ms // 1000 * longer, LATEST_S)
             head = memory["until"][:, cause].astype(np.int64)
-            until = runs.running_max(until, head)
+            until = runs.running_max(np.where(strikes[:, cause], ends, 0), head)
             held[order, cause] = signs.evidence[order, cause] & (until >= latest)
             began[order, cause] = strikes[:, cause] & (runs.before(until, head) < latest)
             memory["until"][:, cause] = until[runs.lasts]
         table.write("held", rows, memory)
         return held, began
 
+    def _surprise(self, shown: NDArray[np.bool_], config: SystemicConfig) -> NDArray[np.int64]:
+        """Nats of each sign's families against the segment's record, (m, 3) in sorted order; and learn."""
+        floors = (config.reuse_floor, config.travel_floor, config.volume_floor)
+        reuse, travel, volume = (pace.Rule(floor, hold=config.hold_nats) for floor in floors)
+        level = self.level[self.keyed.runs.order]
+        nats = np.zeros_like(level)
+        for keyed, name, causes, rules in (
+            (self.keyed, "fast_record", [0, 2], [reuse, volume]),
+            (_slower(self.keyed), "slow_record", [1], [travel]),
+        ):
+            nats[:, causes] = pace.judge(keyed, name, level[:, causes], rules, shown[:, causes]).surprise
+        return nats
+
+
+def _slower(keyed: Keyed) -> Keyed:
+    return keyed._replace(latest=keyed.latest // SLOWER)
+
 
 def _tell(found: Systemic, chosen: NDArray[np.int64], held: NDArray[np.bool_], here: _Segment) -> None:
     for cause, bit in enumerate(CAUSES):
         rows = np.flatnonzero(held[:, cause])
         found.held[chosen[rows]] |= np.uint64(bit)
-        found.families[chosen[rows]] = here.level[rows, cause + 1]
+        found.families[chosen[rows]] = here.level[rows, cause]
         found.share[chosen[rows]] = here.share[rows, cause]
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector import pace
-from detector.batch import RefreshBatch
+from detector.batch import Kind, RefreshBatch
 from detector.columnar import Columnar, Schema
 from detector.signals.spread import Met
 from detector.verdict import Reason
@@ -104,7 +104,7 @@ def tally(batch: RefreshBatch, met: Met, refused: NDArray[np.bool_], held: NDArr
         held: (n,) causes that a whole population shows; refusals from an address that is known are among them.
     """
     telling = met.contact | (met.stranger & refused) | (met.level > BUSY)
-    rows = np.flatnonzero(telling & (batch.origin != 0))
+    rows = np.flatnonzero(telling & (batch.origin != 0) & (batch.kind == Kind.REFRESH))  # who logs in has proven enough
     few = batch.take(rows)
     kin = np.where((few.client != 0) & (few.agent != 0), few.client ^ (few.agent * _MIX), np.uint64(0))
     origins = {OriginKind.ADDRESS: few.origin, OriginKind.NETWORK: few.asn.astype(np.uint64), OriginKind.KIN: kin}

@@ -192,7 +192,7 @@ class Columns:
         iss, device_id, user_agent = device
         if device_id:
             return (_halves(self._digest_of(Scope.DEVICE, iss)(device_id))[0],)
-        return self._agent((iss, user_agent))[:1]
+        return (self._agent((iss, user_agent))[0],)
 
     def _agent(self, named: Named) -> tuple[int, ...]:
         """The user agent without its version numbers, and with them."""

@@ -3,10 +3,11 @@
 What follows from evidence that asks for a quarantine depends on the kind of the origin:
 
 - an *address* is what a gateway sees: it is quarantined, so that whoever comes from there has to sign in again;
-- a *network* or *kin* (one program of one client) has honest users, too, so it is not refused itself. It is condemned
-  for as long as a quarantine lasts: meanwhile each session that is refreshed through it with success, at an address
-  where that session was never seen, is quarantined. What a thief with many tokens gets hold of is of no use then, and
-  an honest person signs in once more.
+- a *network* has honest users, all of its customers: people are told of it, and nothing else happens;
+- a *kin* (one program of one client) has some, too, so it is not refused itself. It is condemned for as long as a
+  quarantine lasts: meanwhile each session that it refreshes with success, at an address where that session was never
+  seen, is quarantined. What a thief with many tokens gets hold of is of no use then, and an honest person who uses the
+  same program signs in once more.
 
 Nothing here revokes: where somebody stands is no proof of what they hold. All of it is decided by `decide`, so that
 whatever the policy says of modes, thresholds and releases holds here as well.
@@ -195,7 +196,8 @@ def _passing(tallies: Tallies, suspects: list[int]) -> set[int]:
     """Rows of sessions that were refreshed through an origin that may be condemned, where they had never been."""
     if not suspects:
         return set()
-    passes = (tallies.kind != OriginKind.ADDRESS) & (tallies.refused == Outcome.SUCCESS) & tallies.contact
+    first = tallies.contact & tallies.stranger
+    passes = (tallies.kind == OriginKind.KIN) & (tallies.refused == Outcome.SUCCESS) & first
     named = (tallies.family != 0) | (tallies.subject != 0)
     rows = np.flatnonzero(passes & named & np.isin(tallies.origin, np.array(suspects, np.uint64)))
     return set(rows.tolist())

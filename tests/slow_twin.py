@@ -35,7 +35,7 @@ class Memory(dict[int, dict[str, Any]]):
             self[key] = {
                 "seen": 0, "recent": deque(maxlen=4), "rotations": deque(maxlen=4), "ended": 0,
                 "cadence": (Count(), Record()), "failure": (Count(), Record()), "spread": (Count(), Record()),
-                "slots": [0, 0, 0, 0], "pair": Pair(), "population": Population(),
+                "slots": [0, 0, 0, 0, 0], "pair": Pair(), "population": Population(),
                 **twin_of_places.remembered(),
             }  # fmt: skip
         return self[key]
@@ -101,8 +101,8 @@ class SlowTwin:
         suspected = reuse.finding in ("theft_suspected", "theft_confirmed") and reuse.at_home
         known_refused, moved = refused and not met[0], travel > 0 and not hands
         loud = any(grades[channel] for channel in ("cadence", "failure", "spread")) and not hands
-        signs = [suspected, moved, (grades["cadence"] >= STIRRING and not hands) or known_refused]
-        evidence = [suspected, moved, loud or known_refused]
+        signs = [suspected, moved and travel > 1, (grades["cadence"] >= STIRRING and not hands) or known_refused]
+        evidence = [suspected, moved, loud or refused]
         weights = self.slots(family, event, signs)
         asked = any(grades.values()) or reuse.revived
         chosen = asked or any([*weights, *signs, *evidence])
@@ -159,13 +159,14 @@ class SlowTwin:
     def slots(self, family: Any, event: dict[str, int], signs: list[bool]) -> list[int]:
         """What the event adds to its segments' counts: once in five minutes."""
         if not family:
-            return [0, 0, 0, 0]
-        slot, weights = family["seen"] // 300 % 65536, []
-        for number, (shown, weight) in enumerate(
-            zip([True, *signs], [8 * (event["family"] % 8 == 0), 1, 1, 1], strict=True)
-        ):
-            weights.append(weight if shown and slot != family["slots"][number] else 0)
-            family["slots"][number] = slot if shown else family["slots"][number]
+            return [0, 0, 0, 0, 0]
+        sampled = event["family"] % 8 == 0
+        shown = [(sampled, 8, 300), (signs[0], 1, 300), (signs[2], 1, 300), (sampled, 8, 3600), (signs[1], 1, 3600)]
+        weights = []
+        for place, (shows, weight, seconds) in enumerate(shown):
+            slot = family["seen"] // seconds % 65536
+            weights.append(weight if shows and slot != family["slots"][place] else 0)
+            family["slots"][place] = slot if shows else family["slots"][place]
         return weights
 
     def verdict(self, grades: dict[str, int], held: Held, revived: bool) -> tuple[tuple[str, ...], float] | None:

@@ -35,7 +35,7 @@ def surprise(level: int, expected: int) -> int:
     """Nats times 4096."""
     if level <= expected:
         return 0
-    return (level * ((log2(level) - log2(expected)) * 45426 >> 16) >> 16) - (level - expected)
+    return max((level * ((log2(level) - log2(expected)) * 45426 >> 16) >> 16) - (level - expected), 0)
 
 
 class Count:
@@ -118,7 +118,7 @@ class Population:
 
     def __init__(self) -> None:
         self.seen = 0
-        self.counts = [Count() for _ in range(4)]
+        self.counts = [Count() for _ in range(5)]
         self.records = [Record() for _ in range(3)]
         self.until = [0, 0, 0]
 
@@ -134,27 +134,32 @@ def systemic(memory: Any, event: dict[str, int], weights: list[int], signs: Sign
     """Count the signs in each segment of the event, and find which are held."""
     left, evidence, held = list(signs.shown), list(signs.evidence), [False] * 3
     begins, shares = [False] * 3, {kind: [0, 0, 0] for kind in JUDGED}
+    quieted: list[int] = []
     for kind, key in segments(event).items():
         if not key:
             continue
+        weights = [0 if place in quieted else weight for place, weight in enumerate(weights)]
         here = memory.of(key)["population"]
         here.seen = max(here.seen, event["at"] // 1000)
         memory.of(key)["seen"] = here.seen
-        active, *levels = [count.add(here.seen, weight) for count, weight in zip(here.counts, weights, strict=True)]
-        floors = (config.reuse_floor, config.travel_floor, config.volume_floor)
-        for cause, (level, floor) in enumerate(zip(levels, floors, strict=True)):
+        seconds = [here.seen] * 3 + [here.seen // 12] * 2
+        levels = [count.add(*told) for count, *told in zip(here.counts, seconds, weights, strict=True)]
+        told_by = ((1, 0, config.reuse_floor), (4, 3, config.travel_floor), (2, 0, config.volume_floor))
+        for cause, (place, base, floor) in enumerate(told_by):
+            level, active, second = levels[place], levels[base], seconds[place]
             judged = left[cause] and JUDGED[kind][cause]
             shares[kind][cause] = level * 1000 // max(active, level)
             nats = 0
             if judged:
-                nats = here.records[cause].see(here.seen, level, floor=floor, hold=config.hold_nats)
+                nats = here.records[cause].see(second, level, floor=floor, hold=config.hold_nats)
             else:
-                here.records[cause].turn(here.seen)
+                here.records[cause].turn(second)
             if nats >= config.hold_nats * ONE and shares[kind][cause] >= config.least_share_permille:
                 begins[cause] |= here.until[cause] < here.seen
-                here.until[cause] = max(here.until[cause], here.seen + config.hold_ms // 1000)
+                here.until[cause] = max(here.until[cause], here.seen + config.hold_ms // 1000 * (1, 12, 1)[cause])
             if evidence[cause] and JUDGED[kind][cause] and here.until[cause] >= here.seen:
                 held[cause], left[cause], evidence[cause] = True, False, False
+                quieted = [*quieted, place]
     return Held((held[0], held[1], held[2]), widest(begins, shares))
 
 
