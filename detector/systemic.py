@@ -11,8 +11,8 @@ issuer. A segment counts its active families, and those that show a sign, each f
 
 Where the number of families with a sign surprises against the segment's own record (`detector.pace`) and is a stated
 share of the active ones, the sign's evidence is held in that segment until `hold_ms` after the last surprise. What a
-narrower segment holds is not counted in a wider one, so that one bad release does not blind a whole issuer. The event at
-which holding begins is the incident; it names the widest segment that is hit as evenly as the narrowest.
+narrower segment holds is not counted in a wider one, so that one bad release does not blind a whole issuer. The event
+at which holding begins is the incident; it names the widest segment that is hit as evenly as the narrowest.
 """
 
 from typing import Any, NamedTuple

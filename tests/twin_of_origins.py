@@ -44,12 +44,13 @@ class SlowOrigins:
 
     def failure(self, origin: dict[str, Any], tally: dict[str, int]) -> int:
         """Strangers' refusals, fast and slow."""
-        wrong = bool(tally["contact"] and tally["refused"] and not tally["held"])
+        first = bool(tally["contact"] and tally["stranger"])
+        wrong = bool(first and tally["refused"] and not tally["held"])
         weight = (1 if tally["fault"] in EVERYDAY else 4) if wrong else 0
         nats = 0
         for place, second in ((1, origin["seen"]), (3, origin["seen"] // 72)):
             level = origin["counts"][place].add(second, weight)
-            contacts = origin["counts"][place + 1].add(second, int(tally["contact"]))
+            contacts = origin["counts"][place + 1].add(second, int(first))
             record = origin["records"][2 + place // 2]
             config = self.config.failure
             if not wrong:
