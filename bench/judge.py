@@ -159,7 +159,7 @@ class Judge:
             count.level = max(count.level, level)
             count.sessions[event.sid or ""] = max(count.sessions.get(event.sid or "", 0), level)
             count.reasons.update(alert.reasons)
-        elif alert.kind == "decision":
+        elif alert.kind == "decision" and alert.subject.scope is not Scope.ORIGIN:  # who is behind one is counted apart
             self._touch(event, alert.level, alert.reasons)
 
     def _touch(self, event: RefreshEvent, level: Level, reasons: tuple[str, ...]) -> None:

@@ -65,6 +65,7 @@ def run(arguments: Sequence[str]) -> Figures:
         "attacks": _attacks(outcome, span.end),
         "habits": _habits(outcome),
         "causes": _causes(outcome),
+        "incidents": dict(outcome.incidents),
         "storms": storms,
         "seconds": round(time.perf_counter() - began, 1),
     }

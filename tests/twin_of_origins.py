@@ -53,7 +53,7 @@ class SlowOrigins:
             contacts = origin["counts"][place + 1].add(second, int(first))
             record = origin["records"][2 + place // 2]
             config = self.config.failure
-            if not wrong:
+            if not wrong or tally["fault"] in EVERYDAY:
                 record.turn(second)
             elif (own := record.see(second, level, floor=config.origin_floor, hold=config.hold_nats)) > nats:
                 nats = own if level * 2 >= contacts else nats

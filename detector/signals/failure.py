@@ -2,6 +2,11 @@
 
 A refusal counts where it says that the token is wrong. That a session has ended or expired is everyday life: phones
 wake up, tabs stay open. Refusals that an announced signing-key rollover explains are not counted at all.
+
+At an origin only first attempts of strangers count (`detector.signals.spread`), logins never. A foreign token weighs
+`FOREIGN`, an everyday refusal 1, and only the former is judged. They must be a share of the origin's first attempts,
+too: a carrier's address that thousands share has some every day. Low and slow is counted as well, with time running
+`SLOWER` times slower: a half-life of six hours, records of three days.
 """
 
 from typing import NamedTuple
@@ -90,12 +95,12 @@ def stuffing(
         hold: nats above which a level is not learnt.
     """
     order = origins.runs.order
-    wrong = contact & refused
-    weight = np.where(wrong, np.where(np.isin(fault, EVERYDAY), 1, FOREIGN), 0)
+    foreign = contact & refused & ~np.isin(fault, EVERYDAY)
+    weight = np.where(foreign, FOREIGN, contact & refused)
     weights = np.stack([weight, contact], axis=1)[order]
-    fast = _foreign(origins, "foreign", weights, wrong[order], pace.Rule(floor, hold=hold))
+    fast = _foreign(origins, "foreign", weights, foreign[order], pace.Rule(floor, hold=hold))
     slower = origins._replace(latest=origins.latest // SLOWER)
-    slow = _foreign(slower, "slow", weights, wrong[order], pace.Rule(floor, hold=hold))
+    slow = _foreign(slower, "slow", weights, foreign[order], pace.Rule(floor, hold=hold))
     found = Stuffing(np.zeros(len(contact), np.int64), np.zeros(len(contact), np.int64))
     found.level[order] = fast.level
     found.surprise[order] = np.maximum(fast.surprise, slow.surprise)
@@ -103,9 +108,9 @@ def stuffing(
 
 
 def _foreign(
-    origins: Keyed, name: str, weights: NDArray[np.int64], wrong: NDArray[np.bool_], rule: pace.Rule
+    origins: Keyed, name: str, weights: NDArray[np.int64], foreign: NDArray[np.bool_], rule: pace.Rule
 ) -> Stuffing:
     level = pace.count(origins, name, weights)
-    nats = pace.judge(origins, f"{name}_record", level[:, :1], [rule], wrong[:, None]).surprise[:, 0]
+    nats = pace.judge(origins, f"{name}_record", level[:, :1], [rule], foreign[:, None]).surprise[:, 0]
     share = level[:, 0] * CONTACTS >= level[:, 1]
     return Stuffing(level[:, 0], np.where(share, nats, 0))
