@@ -66,12 +66,14 @@ class Evidence:
     revived: NDArray[np.bool_] | None = None
 
     def awake(self) -> NDArray[np.bool_]:
-        """Of which events any signal says something."""
+        """Of which events any signal says something, or with which an incident begins."""
         any_of = np.zeros(self.n, bool)
         for grade in self.grades.values():
             any_of |= grade > 0
         if self.revived is not None:
             any_of |= self.revived
+        if self.incident is not None:
+            any_of |= self.incident > 0
         return any_of
 
 

@@ -109,7 +109,7 @@ class SlowTwin:
         held = Held((False, False, False), 0)
         if chosen:
             held = systemic(self.populations, event, weights, Signs(signs, evidence), self.config.systemic)
-        return self.verdict(grades, held, reuse.revived) if asked else None
+        return self.verdict(grades, held, reuse.revived) if asked or held.incident else None
 
     def pair_key(self, event: dict[str, int]) -> int:
         """Of a family, or a token without one, and an address; 0 where there is none."""
