@@ -11,6 +11,9 @@ from detector.weights import ODDS
 MOST_LEEWAY_MS = 60_000
 """No provider offers a longer grace period."""
 
+MOST_SERVER_NETWORKS = 8
+"""A client's servers stand in one or a few data centres; this is how many networks are remembered of them."""
+
 
 def _require(fine: bool, sentence: str) -> None:  # noqa: FBT001 - reads as "require that"
     if not fine:
@@ -58,6 +61,13 @@ class TravelConfig:
     familiar_days: int = 2
     #: AS numbers whose addresses say little about where people are: VPNs, relays, satellites, mobile carriers.
     vague_asns: frozenset[int] = frozenset()
+    #: A client is one of servers after an hour in which it refreshed for so many subjects (`detector.servers`); fewer
+    #: are an office or a family behind one address.
+    server_subjects: int = 20
+    #: With so many subjects a network: people's applications have about one a network, a carrier's few.
+    server_share: int = 10
+    #: More networks than this in an hour are people's.
+    server_networks: int = MOST_SERVER_NETWORKS
 
     def __post_init__(self) -> None:
         _require(self.floor_km >= 0, "The travel floor is a distance in km, 0 or more.")
@@ -65,6 +75,9 @@ class TravelConfig:
         times = (self.horizon_ms, self.overhead_ms, self.slack_ms, self.return_ms)
         _require(min(times) >= 0, "Travel times are 0 or more.")
         _require(self.familiar_days >= 1, "A network is familiar after 1 day or more.")
+        _require(0 < self.server_share <= self.server_subjects, "Servers need 0 < server_share <= server_subjects.")
+        networks = range(1, MOST_SERVER_NETWORKS + 1)
+        _require(self.server_networks in networks, f"The networks of servers are 1 to {MOST_SERVER_NETWORKS}.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,12 +202,14 @@ class DetectorConfig:
     pairs: int = 2_000_000
     #: Segments: clients, their releases, autonomous systems and issuers, each with the three causes.
     segments: int = 50_000
+    #: Clients whose servers are learnt.
+    clients: int = 10_000
     #: At the origin stage: addresses, autonomous systems and programs.
     origins: int = 1_000_000
 
     def __post_init__(self) -> None:
         _require(
-            min(self.families, self.subjects, self.pairs, self.segments, self.origins) >= SMALLEST,
+            min(self.families, self.subjects, self.pairs, self.segments, self.clients, self.origins) >= SMALLEST,
             f"The detector needs room for at least {SMALLEST} of each kind of key.",
         )
 

@@ -97,6 +97,7 @@ class Engine:
             state.families: state.families.fits(groups.families),
             state.subjects: state.subjects.fits(groups.subjects),
             state.pairs: state.pairs.fits(groups.pairs),
+            state.clients: state.clients.fits(groups.clients),
             state.segments: state.segments.fits_events(segment_keys(part).values()),
         }
         for table in (table for table, events in fits.items() if events == 0):
@@ -105,4 +106,4 @@ class Engine:
 
 
 def _group(part: RefreshBatch) -> Groups:
-    return Groups(Runs(part.family), Runs(part.subject), Runs(spread.pair_keys(part)))
+    return Groups(Runs(part.family), Runs(part.subject), Runs(spread.pair_keys(part)), Runs(part.client))

@@ -72,7 +72,7 @@ def _judge_and_learn(memory: NDArray[Any], of: NDArray[np.int64], moves: Move, l
     both = _knows(known, moves.there[asked], least_days) & _knows(known, moves.here[asked], least_days)
     familiar[asked] = both
     teaches = moves.teaching & (moves.here != 0) & (familiar | ~moves.asked)
-    _learn(memory, of[teaches], moves.here[teaches])
+    note(memory["today"], of[teaches], moves.here[teaches])
     return familiar
 
 
@@ -82,20 +82,31 @@ def _knows(memory: NDArray[Any], network: NDArray[np.uint32], least_days: int) -
     return known
 
 
-def _learn(memory: NDArray[Any], of: NDArray[np.int64], network: NDArray[np.uint32]) -> None:
-    """Note the networks that are new today, in order of appearance, as far as there is room."""
-    new = np.flatnonzero((memory["today"][of] != network[:, None]).all(axis=1))
+def note(slots: NDArray[np.uint32], of: NDArray[np.int64], network: NDArray[np.uint32]) -> NDArray[np.int64]:
+    """Note the networks that are new in their owner's slots, in order of appearance, as far as there is room.
+
+    Args:
+        slots: (p, width) the networks of each owner, changed in place; 0: free, and only behind the last.
+        of: (n,) the owner of each network, ascending.
+        network: (n,) half keys, not 0.
+
+    Returns:
+        The owners that lacked room, perhaps repeatedly.
+    """
+    new = np.flatnonzero((slots[of] != network[:, None]).all(axis=1))
     if not len(new):
-        return
+        return new
     order = new[np.lexsort((new, network[new], of[new]))]
     repeated = (of[order][1:] == of[order][:-1]) & (network[order][1:] == network[order][:-1])
     first = np.sort(order[np.append(True, ~repeated)])
-    subject = of[first]
-    begin = np.append(True, subject[1:] != subject[:-1])
+    owner = of[first]
+    begin = np.append(True, owner[1:] != owner[:-1])
     rank = np.arange(len(first)) - np.flatnonzero(begin)[np.cumsum(begin) - 1]
-    place = (memory["today"][subject] != 0).sum(axis=1) + rank
-    room = place < TODAY
-    memory["today"][subject[room], place[room]] = network[first[room]]
+    place = (slots[owner] != 0).sum(axis=1) + rank
+    room = place < slots.shape[1]
+    slots[owner[room], place[room]] = network[first[room]]
+    late: NDArray[np.int64] = owner[~room]
+    return late
 
 
 def _turn(memory: NDArray[Any], day: NDArray[np.int64]) -> None:

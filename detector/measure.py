@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from detector import pace, systemic
+from detector import pace, servers, systemic
 from detector.batch import RefreshBatch
 from detector.config import DetectorConfig
 from detector.fusion import Evidence
@@ -34,6 +34,7 @@ class Groups(NamedTuple):
     families: Runs
     subjects: Runs
     pairs: Runs
+    clients: Runs
 
 
 def measure(state: State, batch: RefreshBatch, groups: Groups, config: DetectorConfig) -> tuple[Evidence, Tallies]:
@@ -41,8 +42,10 @@ def measure(state: State, batch: RefreshBatch, groups: Groups, config: DetectorC
     families = Keyed.look_up(state.families, groups.families, batch.at)
     subjects = Keyed.look_up(state.subjects, groups.subjects, batch.at)
     pairs = Keyed.look_up(state.pairs, groups.pairs, batch.at)
+    clients = Keyed.look_up(state.clients, groups.clients, batch.at)
     reused = reuse.measure(families, batch, config.reuse)
-    travelled = travel.measure(subjects, batch, reused.fresh, config.travel)
+    served = servers.measure(clients, subjects, batch, reused.fresh, config.travel)
+    travelled = travel.measure(subjects, batch, reused.fresh, served, config.travel)
     paced = cadence.measure(families, subjects, batch, reused.fresh, config.cadence)
     met = spread.meet(pairs, len(batch), reused.fresh)
     strangers = spread.measure(families, met, config.spread)

@@ -6,12 +6,12 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from detector import systemic
+from detector import servers, systemic
 from detector.config import DetectorConfig
 from detector.signals import cadence, failure, novelty, reuse, spread, travel
 from detector.table import Table
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 """Goes up whenever what is remembered changes; an older snapshot is then refused, and the stream replayed."""
 
 
@@ -23,6 +23,7 @@ class State:
         subjects: by subject key.
         pairs: by the key of a family and an address.
         segments: by the key of a client, a release, an autonomous system, an issuer.
+        clients: by client key.
         clock: stream time in epoch milliseconds, never turned back.
     """
 
@@ -30,9 +31,11 @@ class State:
         of_family = reuse.SCHEMA | cadence.SCHEMA | failure.SCHEMA | spread.FAMILY_SCHEMA
         of_family |= novelty.FAMILY_SCHEMA | systemic.FAMILY_SCHEMA
         self.families = Table(config.families, of_family)
-        self.subjects = Table(config.subjects, travel.SCHEMA | cadence.SCHEMA | novelty.SUBJECT_SCHEMA)
+        of_subject = travel.SCHEMA | cadence.SCHEMA | novelty.SUBJECT_SCHEMA | servers.SUBJECT_SCHEMA
+        self.subjects = Table(config.subjects, of_subject)
         self.pairs = Table(config.pairs, spread.PAIR_SCHEMA)
         self.segments = Table(config.segments, systemic.SCHEMA)
+        self.clients = Table(config.clients, servers.SCHEMA)
         self.clock = 0
 
     @property
@@ -43,6 +46,7 @@ class State:
             "subjects": self.subjects,
             "pairs": self.pairs,
             "segments": self.segments,
+            "clients": self.clients,
         }
 
     def arrays(self) -> dict[str, NDArray[Any]]:

@@ -62,19 +62,21 @@ class SlowTwin:
         self.config = config
         self.families, self.subjects = Memory(config.families), Memory(config.subjects)
         self.pairs, self.populations = Memory(config.pairs), Memory(config.segments)
+        self.clients = Memory(config.clients)
 
     def process(self, event: dict[str, int]) -> tuple[tuple[str, ...], float] | None:
         """Judge one event and learn from it."""
         pair = self.pair_key(event)
         for memory, keys in (
             (self.families, [event["family"]]), (self.subjects, [event["subject"]]), (self.pairs, [pair]),
-            (self.populations, segments(event).values()),
+            (self.populations, segments(event).values()), (self.clients, [event["client"]]),
         ):  # fmt: skip
             memory.make_room(keys)
         second = event["at"] // 1000
         family = self.families.of(event["family"]) if event["family"] else None
         subject = self.subjects.of(event["subject"]) if event["subject"] else None
-        for known in (family, subject):
+        client = self.clients.of(event["client"]) if event["client"] else None
+        for known in (family, subject, client):
             if known:
                 known["seen"] = max(known["seen"], second)
         fresh = not (family and event["event"] and event["event"] % 2**32 in family["recent"])
@@ -83,7 +85,8 @@ class SlowTwin:
         if pair:
             met = self.pairs.of(pair)["pair"].meet(second, int(fresh))
             self.pairs.of(pair)["seen"] = self.pairs.of(pair)["pair"].seen
-        travel = subject["places"].travel(event, subject["seen"], fresh, self.config.travel) if subject else 0
+        served = twin_of_places.served(client, subject, event, fresh, self.config.travel)
+        travel = subject["places"].travel(event, subject["seen"], fresh, served, self.config.travel) if subject else 0
         taught = travel < 2 and reuse.finding not in ("theft_suspected", "theft_confirmed")
         kin, known = family["kin"] if family else None, subject["known"] if subject else None
         new, hands = twin_of_places.novelty(kin, known, event, fresh, taught)

@@ -48,11 +48,14 @@ class Places:
         self.former: dict[str, int] | None = None
         self.familiar = Familiar()
 
-    def travel(self, event: dict[str, int], seen: int, fresh: bool, config: TravelConfig) -> int:
+    def travel(
+        self, event: dict[str, int], seen: int, fresh: bool, served: tuple[bool, bool], config: TravelConfig
+    ) -> int:
         """The grade of the event; `seen` is the latest second of the subject."""
         self.familiar.turn(seen // DAY)
-        if not fresh or event["kind"] > LOGIN:
+        if not fresh or event["kind"] > LOGIN or served[1]:
             return 0
+        event = event | {"vague": served[0] or event["asn"] in config.vague_asns}
         grade = self.grade(event, config) if event["accuracy"] >= 0 else 0
         if not grade and not event["outcome"]:
             self.familiar.learn(event["network"] >> 32)
@@ -70,7 +73,7 @@ class Places:
         ends = [one["network"] >> 32 for one in (before, event)]
         if all(self.familiar.knows(network, config.familiar_days) for network in ends):
             return 0
-        if {before["asn"], event["asn"]} & config.vague_asns:
+        if before["vague"] or event["vague"]:
             return 1
         return 3 if former is not None and is_return(former, event, config) else 2
 
@@ -96,6 +99,48 @@ def is_return(former: dict[str, int], event: dict[str, int], config: TravelConfi
     network = event["network"] >> 32
     back = (network and network == former["network"] >> 32) or distance_km(former, event) <= config.floor_km
     return bool(back) and abs(event["at"] - former["at"]) <= config.return_ms
+
+
+class Client:
+    """The networks from which one client refreshes for many; an hour's voices count from the next hour on."""
+
+    def __init__(self) -> None:
+        self.hour = self.people = 0
+        self.voices: dict[int, int] = {}
+        self.servers: set[int] = set()
+
+    def turn(self, hour: int, config: TravelConfig) -> None:
+        """Close the hour before."""
+        if hour == self.hour:
+            return
+        voices, networks = sum(self.voices.values()), len(self.voices)
+        if networks > config.server_networks:
+            self.servers, self.people = set(), self.hour + 24
+        elif self.hour >= self.people and voices >= max(config.server_subjects, networks * config.server_share):
+            self.servers = {network for network, count in self.voices.items() if count >= config.server_share}
+        self.hour, self.voices = hour, {}
+
+    def knows(self, event: dict[str, int]) -> bool:
+        """Whether the event comes from one of the servers."""
+        return event["network"] >> 32 in self.servers
+
+    def hear(self, network: int) -> None:
+        """Count a voice."""
+        self.voices[network] = self.voices.get(network, 0) + 1
+
+
+def served(client: Any, subject: Any, event: dict[str, int], fresh: bool, config: TravelConfig) -> tuple[bool, bool]:
+    """Whether the event's client refreshes from servers, and whether this event comes from one; and learn."""
+    if not client:
+        return False, False
+    here, network = client["client"], event["network"] >> 32
+    here.turn(client["seen"] // 3600, config)
+    if subject and network and fresh and not event["kind"] and not event["outcome"]:
+        hour = subject["seen"] // 3600
+        if hour != subject["voice"]:
+            here.hear(network)
+        subject["voice"] = hour
+    return bool(here.servers), here.knows(event)
 
 
 class Known:
@@ -139,4 +184,10 @@ def distance_km(a: dict[str, int], b: dict[str, int]) -> int:
 
 def remembered() -> dict[str, Any]:
     """What a new key of either kind begins with."""
-    return {"places": Places(), "known": Known(SUBJECT_WIDTH), "kin": Known(FAMILY_WIDTH)}
+    return {
+        "places": Places(),
+        "client": Client(),
+        "voice": 0,
+        "known": Known(SUBJECT_WIDTH),
+        "kin": Known(FAMILY_WIDTH),
+    }

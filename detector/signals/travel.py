@@ -4,12 +4,13 @@ The distance between two positions, less both accuracy radii, is held against an
 (`TravelConfig`): a pure speed limit would miss the short, quick hop, which the envelope's overhead finds. Judged
 between an event and the latest located event before it; a late event is judged too and does not turn that back. The
 same /24 or /48 is no move, whatever a GeoIP database says of it today and tomorrow; without a city-level position
-nothing is judged. The grades, first match wins:
+nothing is judged. An event from a server (`detector.servers`) is no sign of where anybody is. The grades, first match
+wins:
 
 | grade | an impossible move |
 |---|---|
 | 0 | between two networks that the subject is used to (`detector.familiar`) |
-| 1 | with an end in an autonomous system whose addresses say little: a VPN, a relay, a satellite, a mobile carrier |
+| 1 | with an end that says little: through a VPN, a relay, a satellite, a mobile carrier, or by a client of servers |
 | 3 | back to the place before the one before, left no longer than `return_ms` ago: there and back, A-B-A |
 | 2 | any other |
 """
@@ -23,6 +24,7 @@ from detector import familiar
 from detector.batch import Kind, Outcome, RefreshBatch
 from detector.config import TravelConfig
 from detector.globe import distance_km
+from detector.servers import Served
 from detector.signals.triage import half
 from detector.table import Keyed
 
@@ -52,15 +54,18 @@ class Travel(NamedTuple):
     kmh: NDArray[np.int64]
 
 
-def measure(subjects: Keyed, batch: RefreshBatch, fresh: NDArray[np.bool_], config: TravelConfig) -> Travel:
+def measure(
+    subjects: Keyed, batch: RefreshBatch, fresh: NDArray[np.bool_], served: Served, config: TravelConfig
+) -> Travel:
     """Judge each located event against where its subject was before, and remember where it is now.
 
     Logins and refreshes count, refused ones too: a thief who is refused is somewhere all the same. Logouts and
-    revocations may come from a server or an administrator. `fresh` (n,) events are those not delivered before.
+    revocations may come from a server or an administrator. `fresh` (n,) events are those not delivered before; `served`
+    tells which are of servers.
     """
     order = subjects.runs.order
-    counts = (fresh & (batch.kind <= Kind.LOGIN))[order]
-    here = _spots(batch, config).take(order)
+    counts = (fresh & (batch.kind <= Kind.LOGIN) & ~served.home)[order]
+    here = _spots(batch, served, config).take(order)
     located = counts & (here["accuracy"] >= 0)
     there, former = _looking_back(subjects, here, located)
     elapsed = np.abs(here["at"] - there["at"])
@@ -80,7 +85,7 @@ def measure(subjects: Keyed, batch: RefreshBatch, fresh: NDArray[np.bool_], conf
     return travel
 
 
-def _spots(batch: RefreshBatch, config: TravelConfig) -> NDArray[Any]:
+def _spots(batch: RefreshBatch, served: Served, config: TravelConfig) -> NDArray[Any]:
     """Where each event was, (n,) of the dtype of `place`."""
     spots = np.empty(len(batch), SCHEMA["place"])
     spots["at"] = batch.at
@@ -88,7 +93,7 @@ def _spots(batch: RefreshBatch, config: TravelConfig) -> NDArray[Any]:
     spots["lat"] = batch.lat
     spots["lon"] = batch.lon
     spots["accuracy"] = np.minimum(batch.accuracy, _MOST_RADIUS_KM)
-    spots["vague"] = np.isin(batch.asn, np.array(sorted(config.vague_asns), np.uint32))
+    spots["vague"] = served.client | np.isin(batch.asn, np.array(sorted(config.vague_asns), np.uint32))
     return spots
 
 

@@ -19,7 +19,7 @@ SAID = list[tuple[int, ...]]
 LISTENING = Thresholds(watch=1e-7)
 """Every event of which any signal says something is told."""
 WATCHFUL = replace(TINY, thresholds=LISTENING)
-ROOMY = replace(WATCHFUL, families=1000, subjects=1000, pairs=1000, segments=1000, origins=1000)
+ROOMY = replace(WATCHFUL, families=1000, subjects=1000, pairs=1000, segments=1000, clients=1000, origins=1000)
 
 
 class Run(NamedTuple):

@@ -28,14 +28,15 @@ TINY = DetectorConfig(
     subjects=8,
     pairs=8,
     segments=12,
+    clients=4,
     origins=8,
     cadence=CadenceConfig(family_floor=2, subject_floor=3),
     spread=SpreadConfig(pair_floor=2, family_floor=4, origin_floor=3, hold_nats=2, hour_nats=5),
     failure=FailureConfig(family_floor=1, origin_floor=3, hold_nats=4),
     systemic=SystemicConfig(reuse_floor=1, travel_floor=1, volume_floor=1, hold_nats=1, hold_ms=60_000),
-    travel=TravelConfig(vague_asns=frozenset({7})),
+    travel=TravelConfig(vague_asns=frozenset({7}), server_subjects=2, server_share=1, server_networks=2),
 )
-"""Room for eight keys, low floors, a vague AS: eviction, bursts, holds and every grade within a few hundred events."""
+"""Room for a few keys, low floors, a vague AS: eviction, bursts, holds, servers and every grade in a hundred events."""
 
 
 def key(salt: int, number: int) -> int:
@@ -63,7 +64,7 @@ def ugly(seed: int, n: int, users: int, *, hot: float, spread_ms: int) -> Refres
         "event": [key(1, int(e)) for e in rng.integers(0, max(n, 2), n)],
         "family": [key(2, int(f)) for f in family],
         "subject": [key(3, int(s)) for s in subject],
-        "client": [key(4, int(c)) for c in rng.integers(1, 3, n)],
+        "client": [key(4, int(c)) for c in rng.choice(7, n, p=[0.02, 0.45, 0.45, 0.02, 0.02, 0.02, 0.02])],
         "device": [key(5, int(d)) for d in rng.integers(0, 3, n)],
         "agent": [key(8, int(a)) for a in rng.integers(0, 4, n)],
         "release": [key(11, int(r)) for r in rng.integers(0, 3, n)],

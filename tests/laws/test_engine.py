@@ -14,7 +14,7 @@ from detector.verdict import Verdicts, slugs
 from tests.laws.streams import START, STREAMS, TINY, Stream, hostile, ugly
 from tests.slow_twin import SlowTwin
 
-WIDE = replace(TINY, families=1000, subjects=1000, pairs=1000, segments=1000, origins=1000)
+WIDE = replace(TINY, families=1000, subjects=1000, pairs=1000, segments=1000, clients=1000, origins=1000)
 CONFIGS = st.sampled_from([TINY, WIDE])
 
 
@@ -149,7 +149,7 @@ def test_large_batches_equal_small_ones(evil: bool) -> None:
     """A batch larger than one Runs may hold, thousands of families, full tables: as in small parts."""
     batch = ugly(5, 150_000, 30_000, hot=0.1, spread_ms=20)
     batch = hostile(batch) if evil else batch
-    config = replace(TINY, families=5000, subjects=9000, pairs=20_000, segments=1000)
+    config = replace(TINY, families=5000, subjects=9000, pairs=20_000, segments=1000, clients=100)
     parts = [batch.take(slice(a, a + 9_973)) for a in range(0, len(batch), 9_973)]
 
     whole = Engine(config).process(batch, START)
