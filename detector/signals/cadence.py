@@ -36,7 +36,8 @@ def measure(
     for keyed, floor in ((families, config.family_floor), (subjects, config.subject_floor)):
         order = keyed.runs.order
         counts = pace.count(keyed, "cadence", counted[order, None].astype(np.int64))
-        judged = pace.judge(keyed, "cadence_record", counts, [pace.Rule(floor, hold=config.watch_nats)])
+        rule = pace.Rule(floor, hold=config.watch_nats, spoil=config.watch_nats)
+        judged = pace.judge(keyed, "cadence_record", counts, [rule])
         level = np.zeros(len(batch), np.int64)
         level[order] = counts[:, 0]
         more = judged.surprise[:, 0] >= surprise[order]
