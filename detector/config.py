@@ -88,7 +88,7 @@ class CadenceConfig:
     family_floor: int = 20
     #: A person with several devices and applications.
     subject_floor: int = 40
-    #: Nats of surprise from which a burst is watched; more than this is never learnt.
+    #: Nats of surprise from which a burst is watched; an hour that surprised by more teaches nothing.
     watch_nats: int = 20
     #: Nats from which it is strong evidence: 84 refreshes of a family within seconds.
     burst_nats: int = 50
@@ -138,7 +138,7 @@ class FailureConfig:
     #: No origin's record of refused strangers is taken to be lower, in weighted refusals: a foreign token counts 4, one
     #: that had ended or expired 1 (phones wake up in other networks every day).
     origin_floor: int = 40
-    #: Nats above which a level is not learnt.
+    #: Nats above which a level is not learnt; of a family, nothing of that hour is.
     hold_nats: int = 20
     #: Announced signing-key rollovers: refusals within are not counted.
     rollovers: tuple[Quiet, ...] = ()

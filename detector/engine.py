@@ -74,13 +74,14 @@ class Engine:
         """The same as `process`, and the tallies of its telling events, in the batch's order."""
         self.state.clock = max(self.state.clock, now)
         scale = Scale(self.config.odds)
-        verdicts, tallies, done = [], [], 0
+        verdicts, tallies, done, most = [], [], 0, MOST_EVENTS
         while done < len(batch):
-            part = batch.take(slice(done, done + MOST_EVENTS))
+            part = batch.take(slice(done, done + most))
             groups = _group(part)
             cut = self._make_room(part, groups)
             if cut == 0:
                 continue
+            most = min(2 * min(cut, len(part)), MOST_EVENTS)  # where room is scarce, little is grouped in vain
             if cut < len(part):
                 part = part.take(slice(0, cut))
                 groups = _group(part)

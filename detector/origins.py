@@ -63,14 +63,15 @@ class OriginEngine:
     def process(self, tallies: Tallies, now: int) -> Verdicts:
         """Judge the origins of n tallies, in order, and learn from them; `row` counts from their start."""
         self.clock = max(self.clock, now)
-        verdicts, done = [], 0
+        verdicts, done, most = [], 0, MOST_EVENTS
         while done < len(tallies):
-            part = tallies.take(slice(done, done + MOST_EVENTS))
+            part = tallies.take(slice(done, done + most))
             runs = Runs(_keys(part))
             cut = self.origins.fits(runs)
             if cut == 0:
                 self.origins.make_room()
                 continue
+            most = min(2 * min(cut, len(part)), MOST_EVENTS)  # where room is scarce, little is grouped in vain
             if cut < len(part):
                 part = part.take(slice(0, cut))
                 runs = Runs(_keys(part))

@@ -130,7 +130,8 @@ class SlowTwin:
                 calm = counts * (nats == 0)
                 level = count.add(memory["seen"], calm)
                 if calm:
-                    nats = record.see(memory["seen"], level, floor=floor, hold=config.watch_nats)
+                    limit = config.watch_nats
+                    nats = record.see(memory["seen"], level, floor=floor, hold=limit, spoil=limit)
                 else:
                     record.turn(memory["seen"])
         return nats
@@ -140,11 +141,9 @@ class SlowTwin:
         if not family or not refused:
             return 0
         count, record = family["failure"]
-        level = count.add(family["seen"], 1)
+        level, config = count.add(family["seen"], 1), self.config.failure
         return int(
-            record.see(
-                family["seen"], level, floor=self.config.failure.family_floor, hold=self.config.failure.hold_nats
-            )
+            record.see(family["seen"], level, floor=config.family_floor, hold=config.hold_nats, spoil=config.hold_nats)
         )
 
     def spread(self, family: Any, met: tuple[bool, bool, int]) -> int:

@@ -38,7 +38,7 @@ def measure(
     for keyed, floor in ((families, config.family_floor), (subjects, config.subject_floor)):
         order = keyed.runs.order
         counts = pace.count(keyed, "cadence", calm[order, None].astype(np.int64))
-        rule = pace.Rule(floor, hold=config.watch_nats)
+        rule = pace.Rule(floor, hold=config.watch_nats, spoil=config.watch_nats)
         judged = pace.judge(keyed, "cadence_record", counts, [rule], calm[order, None])
         level = np.zeros(len(batch), np.int64)
         level[order] = counts[:, 0]

@@ -62,7 +62,8 @@ def measure(families: Keyed, batch: RefreshBatch, fresh: NDArray[np.bool_], conf
     failing = families.where(refused)
     order = failing.runs.order
     level = pace.count(failing, "refusals", np.ones((len(order), 1), np.int64))
-    judged = pace.judge(failing, "refusals_record", level, [pace.Rule(config.family_floor, hold=config.hold_nats)])
+    rule = pace.Rule(config.family_floor, hold=config.hold_nats, spoil=config.hold_nats)
+    judged = pace.judge(failing, "refusals_record", level, [rule])
     failure = Failure(refused, np.zeros(len(batch), np.int64), np.zeros(len(batch), np.int64))
     failure.level[order] = level[:, 0]
     failure.surprise[order] = judged.surprise[:, 0]
