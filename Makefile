@@ -75,15 +75,10 @@ lock: $(if $(UV),,.venv/.dev) ## recompile the hashed requirements; ARGS=--upgra
 	compile --extra notebooks --group build --constraints requirements/dev.txt --output-file requirements/notebooks.txt; \
 	wc -l requirements/*.txt
 
-NOTEBOOKS := $(wildcard notebooks/*.ipynb)
-notebooks: $(if $(NOTEBOOKS),.venv/.notebooks) ## execute the notebooks; their files stay as they are
-ifeq ($(NOTEBOOKS),)
-	@echo "notebooks/ holds no notebook yet: nothing was executed."
-else
+notebooks: .venv/.notebooks ## execute the notebooks; their files stay as they are
 	@mkdir -p .cache/ipython
 	JUPYTER_CONFIG_DIR=$(CURDIR)/.cache/jupyter JUPYTER_DATA_DIR=$(CURDIR)/.cache/jupyter IPYTHONDIR=$(CURDIR)/.cache/ipython \
-	  $(BIN)/jupyter-execute $(NOTEBOOKS)
-endif
+	  MPLCONFIGDIR=$(CURDIR)/.cache/matplotlib $(BIN)/jupyter-execute notebooks/*.ipynb
 
 build: .venv/.dev ## the wheel and the source archive, in dist/
 	$(BIN)/python -m build --no-isolation --outdir dist
@@ -113,10 +108,10 @@ endef
 .venv/.embedded: requirements/embedded.txt pyproject.toml .venv/pyvenv.cfg
 	$(call install,embedded)
 
-# The lock for development holds the embedded one: what needs the smaller is then served, too.
+# The lock for development holds the others: what needs a smaller one is then served, too.
 .venv/.dev: requirements/dev.txt pyproject.toml .venv/pyvenv.cfg
 	$(call install,dev)
-	@touch .venv/.embedded
+	@touch .venv/.embedded .venv/.notebooks
 
 .venv/.notebooks: requirements/notebooks.txt pyproject.toml .venv/pyvenv.cfg
 	$(call install,notebooks)
