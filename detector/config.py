@@ -152,21 +152,24 @@ class FailureConfig:
 class SystemicConfig:
     """When a sign is held for a whole population (`detector.systemic`)."""
 
-    #: No segment's record of families with the sign is taken to be lower, by cause; half-life 5 min.
+    #: No segment's record of families with the sign is taken to be lower, by cause; half-life 5 min (travel: 3 h).
     reuse_floor: int = 2
-    travel_floor: int = 5
+    travel_floor: int = 3
     volume_floor: int = 5
     #: Nats of surprise from which the evidence is held.
     hold_nats: int = 5
     #: And the share of the segment's active families that show it, in thousandths.
     least_share_permille: int = 20
+    #: The same of travel: only those who change networks can show it, some one in twenty within the hours that count.
+    travel_share_permille: int = 5
     #: How long it stays held after the last surprise.
     hold_ms: int = 15 * 60_000
 
     def __post_init__(self) -> None:
         _require(min(self.reuse_floor, self.travel_floor, self.volume_floor) > 0, "Systemic floors are above 0.")
         _require(self.hold_nats > 0, "Systemic needs hold_nats above 0.")
-        _require(self.least_share_permille in range(1001), "The systemic share is in thousandths, 0 to 1000.")
+        shares = {self.least_share_permille, self.travel_share_permille}
+        _require(shares <= set(range(1001)), "The systemic share is in thousandths, 0 to 1000.")
         _require(self.hold_ms >= 0, "The systemic hold is a time of 0 or more.")
 
 

@@ -7,7 +7,8 @@ of 1.5 records and a floor, is the Poisson log-likelihood `x ln(x/m) - (x - m)` 
 Score, then learn, and never learn from what is flagged: a level enters the record only if its surprise *without* the
 margin of 1.5 stays within `hold`. With the margin, a flood's own ramp would teach the record hour by hour (tried:
 `docs/why.md`); without it a flood of a hundred still does within hours, step by step. So, where one key's hour may be a
-flood's alone, one surprise above `spoil` (with the margin) makes the whole hour teach nothing. The recipe's figures on the DARPA stream are in `docs/detection.md`.
+flood's alone, one surprise above `spoil` (with the margin) makes the whole hour teach nothing. The recipe's figures on
+the DARPA stream are in `docs/detection.md`.
 
 Integers only, so that any split of the stream gives the same bits. Time runs in seconds, per key, never back. Within an
 hour an event at second t weighs 2^(t/300), 12 fractional bits; the sum shifted back by t/300 is the level. Between

@@ -2,7 +2,7 @@
 
 Each event belongs to segments: the client's release (client and user agent), the client, the autonomous system, the
 issuer. A segment counts its active families, and those that show a sign, each family once in five minutes
-(for travel, once an hour):
+(for travel, once in three hours):
 
 - *reuse*: a replayed token that comes from where it was used (a release that forgets to store the new token);
 - *travel*: an impossible move of a device that is not new (a wrong GeoIP update);
@@ -29,8 +29,11 @@ from detector.verdict import Reason, Segment
 
 SLOT_S = 300
 """A family counts once in this time."""
-SLOWER = 12
+SLOWER = 36
 """A wrong position shows as people move, over hours: travel is counted with time running so much slower."""
+MOST_MOVED = 500
+"""Thousandths: where more of the active families seem to have come from afar, nobody was at home before; that is no
+wrong position of a network, but strangers in it."""
 SAMPLE = 8
 """One family in so many is counted as active, for all of them."""
 
@@ -178,7 +181,9 @@ class _Segment(NamedTuple):
         table, rows, runs, latest, _ = self.keyed
         order = runs.order
         nats = self._surprise(signs.shown[order], config)
-        strikes = (nats >= config.hold_nats << pace.POINT) & (self.share[order] >= config.least_share_permille)
+        least = (config.least_share_permille, config.travel_share_permille, config.least_share_permille)
+        strikes = (nats >= config.hold_nats << pace.POINT) & (self.share[order] >= least)
+        strikes[:, CAUSES.index(Reason.SYSTEMIC_TRAVEL)] &= self.share[order, 1] <= MOST_MOVED
         memory = table.read("held", rows)
         held, began = np.zeros_like(signs.shown), np.zeros_like(signs.shown)
         for cause, longer in enumerate((1, SLOWER, 1)):

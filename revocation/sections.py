@@ -83,7 +83,7 @@ class SystemicPolicy(Section, frozen=True):
 
     #: No record of families with that sign is taken to be lower; half-life 5 minutes.
     reuse_floor: Count = 2
-    travel_floor: Count = 5
+    travel_floor: Count = 3
     volume_floor: Count = 5
     #: And at least this share of the segment's active families shows it.
     least_share: Share = 0.02

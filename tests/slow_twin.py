@@ -163,7 +163,7 @@ class SlowTwin:
         if not family:
             return [0, 0, 0, 0, 0]
         sampled = event["family"] % 8 == 0
-        shown = [(sampled, 8, 300), (signs[0], 1, 300), (signs[2], 1, 300), (sampled, 8, 3600), (signs[1], 1, 3600)]
+        shown = [(sampled, 8, 300), (signs[0], 1, 300), (signs[2], 1, 300), (sampled, 8, 10_800), (signs[1], 1, 10_800)]
         weights = []
         for place, (shows, weight, seconds) in enumerate(shown):
             slot = family["seen"] // seconds % 65536

@@ -142,7 +142,7 @@ def systemic(memory: Any, event: dict[str, int], weights: list[int], signs: Sign
         here = memory.of(key)["population"]
         here.seen = max(here.seen, event["at"] // 1000)
         memory.of(key)["seen"] = here.seen
-        seconds = [here.seen] * 3 + [here.seen // 12] * 2
+        seconds = [here.seen] * 3 + [here.seen // 36] * 2
         levels = [count.add(*told) for count, *told in zip(here.counts, seconds, weights, strict=True)]
         told_by = ((1, 0, config.reuse_floor), (4, 3, config.travel_floor), (2, 0, config.volume_floor))
         for cause, (place, base, floor) in enumerate(told_by):
@@ -154,9 +154,11 @@ def systemic(memory: Any, event: dict[str, int], weights: list[int], signs: Sign
                 nats = here.records[cause].see(second, level, floor=floor, hold=config.hold_nats)
             else:
                 here.records[cause].turn(second)
-            if nats >= config.hold_nats * ONE and shares[kind][cause] >= config.least_share_permille:
+            least = config.travel_share_permille if cause == 1 else config.least_share_permille
+            enough = least <= shares[kind][cause] <= (1000, 500, 1000)[cause]
+            if nats >= config.hold_nats * ONE and enough:
                 begins[cause] |= here.until[cause] < here.seen
-                here.until[cause] = max(here.until[cause], here.seen + config.hold_ms // 1000 * (1, 12, 1)[cause])
+                here.until[cause] = max(here.until[cause], here.seen + config.hold_ms // 1000 * (1, 36, 1)[cause])
             if evidence[cause] and JUDGED[kind][cause] and here.until[cause] >= here.seen:
                 held[cause], left[cause], evidence[cause] = True, False, False
                 quieted = [*quieted, place]
