@@ -54,7 +54,10 @@ WHERE: dict[Segment, tuple[bool, bool, bool]] = {
 }
 """Which causes each segment judges, the narrowest first. A wrong position has nothing to do with a release."""
 
-FAMILY_SCHEMA = {"signs": np.dtype([("slot", "u2", (5,))])}  # of the last count by each of `COUNTS`
+FAMILY_SCHEMA = {
+    "signs": np.dtype([("slot", "u2", (5,))]),  # of the last count by each of `COUNTS`
+    "excused": np.dtype("u4"),  # until when its volume is held wherever it shows, seconds
+}
 SCHEMA = {
     "fast": pace.counts(3),  # active families, and those with a sign of reuse and of volume
     "slow": pace.counts(2),  # active families, and those with a sign of travel
@@ -136,7 +139,20 @@ def measure(
         if kind is Segment.CLIENT:
             found.client_families[chosen] = here.active
     found.incident[chosen] = _widest(shares, begins)
+    _excuse(families, found.held, signs.evidence[:, CAUSES.index(Reason.SYSTEMIC_VOLUME)], config)
     return found
+
+
+def _excuse(families: Keyed, held: NDArray[np.uint64], evidence: NDArray[np.bool_], config: SystemicConfig) -> None:
+    """Hold a family's volume (n,) for as long after it was held in a segment: an update ends a loop, not its echo."""
+    table, rows, runs, latest, _ = families
+    volume = np.uint64(Reason.SYSTEMIC_VOLUME)
+    in_segment = (held[runs.order] & volume) != 0
+    head = table.read("excused", rows).astype(np.int64)
+    ends = np.minimum(latest + config.hold_ms // 1000, LATEST_S)
+    until = runs.running_max(np.where(in_segment, ends, 0), head)
+    table.write("excused", rows, until[runs.lasts].astype(np.uint32))
+    held[runs.order[evidence[runs.order] & (until >= latest)]] |= volume
 
 
 def _once_in_a_slot(families: Keyed, n: int, signs: NDArray[np.bool_]) -> NDArray[np.int64]:

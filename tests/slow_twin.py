@@ -35,7 +35,7 @@ class Memory(dict[int, dict[str, Any]]):
             self[key] = {
                 "seen": 0, "recent": deque(maxlen=4), "rotations": deque(maxlen=4), "ended": 0,
                 "cadence": (Count(), Record()), "failure": (Count(), Record()), "spread": (Count(), Record()),
-                "slots": [0, 0, 0, 0, 0], "pair": Pair(), "population": Population(),
+                "slots": [0, 0, 0, 0, 0], "excused": 0, "pair": Pair(), "population": Population(),
                 **twin_of_places.remembered(),
             }  # fmt: skip
         return self[key]
@@ -112,7 +112,15 @@ class SlowTwin:
         held = Held((False, False, False), 0)
         if chosen:
             held = systemic(self.populations, event, weights, Signs(signs, evidence), self.config.systemic)
+        if family:
+            held = self.excused(family, held, evidence[2])
         return self.verdict(grades, held, reuse.revived) if asked or held.incident else None
+
+    def excused(self, family: Any, held: Held, evidence: bool) -> Held:
+        """What was held of the family's volume is held on wherever it shows."""
+        if held.causes[2]:
+            family["excused"] = max(family["excused"], family["seen"] + self.config.systemic.hold_ms // 1000)
+        return Held((*held.causes[:2], evidence and family["excused"] >= family["seen"]), held.incident)
 
     def pair_key(self, event: dict[str, int]) -> int:
         """Of a family, or a token without one, and an address; 0 where there is none."""
