@@ -42,13 +42,13 @@ def named(verdicts: Verdicts) -> list[str]:
     ],
     ids=str,
 )
-def test_what_weighs_is_named(grades: dict[str, int], reasons: list[str]) -> None:
+def test_what_weighs_is_named(grades: dict[str, Any], reasons: list[str]) -> None:
     """Each channel has its names, by grade; findings are named even where they weigh nothing."""
     assert named(fused(**grades)) == reasons
 
 
 @pytest.mark.parametrize("grades", [{}, {"novelty": 1}, {"cadence": 19}, {"travel": 0}], ids=str)
-def test_what_scores_too_little_is_not_told(grades: dict[str, int]) -> None:
+def test_what_scores_too_little_is_not_told(grades: dict[str, Any]) -> None:
     """Below the threshold of watching nothing is said, unless it has a name of its own."""
     assert len(fused(**grades)) == 0
 
