@@ -68,7 +68,7 @@ def test_what_scores_too_little_is_not_told(grades: dict[str, Any]) -> None:
 )
 def test_held_evidence_weighs_nothing(held: Reason, channel: str, *, weightless: bool) -> None:
     """It is told with its cause and its grade, and adds nothing; what is not held weighs as ever."""
-    verdicts = fused(**{channel: 50 if channel != "reuse" else 5}, held=np.uint64(held))
+    verdicts = fused(**dict[str, Any]({channel: 50 if channel != "reuse" else 5}), held=np.uint64(held))
 
     place = CHANNELS.index(channel)
     assert (verdicts.weights[0, place] == 0) == weightless
@@ -96,8 +96,8 @@ def test_effectiveness_scores_one() -> None:
 
 
 def test_an_incident_is_told_whatever_the_score() -> None:
-    """The event with which a holding begins is a verdict though nothing else is."""
-    verdicts = fused(novelty=1, incident=np.uint8(Segment.CLIENT))
+    """The event with which a holding begins is a verdict though no signal is awake."""
+    verdicts = fused(incident=np.uint8(Segment.CLIENT))
 
     assert verdicts.incident.tolist() == [Segment.CLIENT]
 
