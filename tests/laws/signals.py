@@ -111,7 +111,9 @@ SYSTEMIC = Reason.SYSTEMIC_REUSE | Reason.SYSTEMIC_TRAVEL | Reason.SYSTEMIC_VOLU
 SIGNALS: dict[str, Callable[[Run], SAID]] = {
     "reuse": lambda run: _columns(judged(run).verdicts, "reuse", "reuse_depth", "reuse_age_s"),
     "travel": lambda run: _columns(judged(run).verdicts, "travel", "travel_km", "travel_kmh"),
-    "cadence": lambda run: _columns(judged(run).verdicts, "cadence", "cadence_family", "cadence_subject", "cadence_surprise"),
+    "cadence": lambda run: _columns(
+        judged(run).verdicts, "cadence", "cadence_family", "cadence_subject", "cadence_surprise"
+    ),
     "failure": lambda run: _columns(judged(run).verdicts, "failure", "failure_count", "failure_surprise"),
     "spread": lambda run: _columns(judged(run).verdicts, "spread", "spread_count", "spread_surprise"),
     "novelty": lambda run: _columns(judged(run).verdicts, "novelty", "novelty_subject", "novelty_family"),
