@@ -99,7 +99,7 @@ def test_an_incident_is_told_whatever_the_score() -> None:
     """The event with which a holding begins is a verdict though no signal is awake."""
     verdicts = fused(incident=np.uint8(Segment.CLIENT))
 
-    assert verdicts.incident.tolist() == [Segment.CLIENT]
+    assert [Segment(segment).slug for segment in verdicts.incident] == ["client"]
 
 
 @pytest.mark.parametrize(
