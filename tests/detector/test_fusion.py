@@ -31,7 +31,7 @@ def named(verdicts: Verdicts) -> list[str]:
     [
         ({"reuse": Finding.THEFT_SUSPECTED}, ["reuse.theft_suspected"]),
         ({"reuse": Finding.BENIGN_RETRY}, ["reuse.benign_retry"]),
-        ({"travel": 1}, ["travel.impossible"]),
+        ({"travel": 2}, ["travel.impossible"]),
         ({"travel": 3}, ["travel.impossible", "travel.return"]),
         ({"cadence": 50}, ["cadence.burst"]),
         ({"failure": 50}, ["failure.refused"]),

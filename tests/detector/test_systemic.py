@@ -16,7 +16,12 @@ BERLIN, NEW_YORK = {"lat": 5252, "lon": 1340}, {"lat": 4071, "lon": -7400}
 
 def use(at: int, person: int, **columns: Any) -> Row:
     """A person's session is refreshed at home with the program that everybody has."""
-    everybody = {"issuer": key("issuer", 1), "client": key("client", 1), "agent": key("agent", 1)}
+    everybody = {
+        "issuer": key("issuer", 1),
+        "client": key("client", 1),
+        "agent": key("agent", 1),
+        "release": key("release", 1),
+    }
     own = {name: key(name, person) for name in ("family", "subject", "device", "network", "origin")}
     return {"at": at, "asn": 64500} | everybody | own | columns
 
@@ -54,14 +59,14 @@ def test_a_release_that_refreshes_in_a_loop_is_held() -> None:
     assert verdicts.measurements[-1, MEASUREMENTS.index("systemic_share")] > 0.5
 
 
-OTHER_AGENT: Final = {"agent": key("agent", 9)}
-OTHER_CLIENT: Final = {"client": key("client", 9), "agent": key("agent", 9)}
+OTHER_RELEASE: Final = {"release": key("release", 9)}
+OTHER_CLIENT: Final = {"client": key("client", 9), "release": key("release", 9)}
 
 
 @pytest.mark.parametrize(
     ("healthy", "named"),
     [
-        (OTHER_AGENT, Segment.RELEASE),
+        (OTHER_RELEASE, Segment.RELEASE),
         (OTHER_CLIENT, Segment.CLIENT),
         (OTHER_CLIENT | {"asn": 2}, Segment.NETWORK),
         (OTHER_CLIENT | {"asn": 2, "issuer": 7}, Segment.ISSUER),
@@ -97,7 +102,7 @@ def moved(people: range, **columns: Any) -> list[Row]:
     return rows + away
 
 
-@pytest.mark.parametrize(("hands", "is_held"), [({}, True), ({"device": 5 << 40}, False), ({"agent": 5 << 40}, False)])
+@pytest.mark.parametrize(("hands", "is_held"), [({}, True), ({"device": 5 << 40}, False), ({"agent": 5 << 40}, True)])
 def test_journeys_are_held_where_no_hands_are_new(hands: Row, *, is_held: bool) -> None:
     """A wrong GeoIP update moves devices that are known; thieves come with their own."""
     verdicts = judged(moved(range(1, 61), **hands))
@@ -133,9 +138,9 @@ def test_holding_ends(after: int, *, is_held: bool) -> None:
 
 def test_a_bad_release_does_not_blind_another() -> None:
     """While one release loops, the burst of a single family of another release of that client is weighed."""
-    rows = usual(range(100, 500), **OTHER_AGENT)
+    rows = usual(range(100, 500), **OTHER_RELEASE)
     rows += [row for minute in range(6) for row in loop(range(1, 61), begins=minute * MINUTE)]
-    rows += loop(range(100, 101), begins=6 * MINUTE, times=100, **OTHER_AGENT)
+    rows += loop(range(100, 101), begins=6 * MINUTE, times=100, **OTHER_RELEASE)
 
     last = int(judged(rows).reasons[-1])
 

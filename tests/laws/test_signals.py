@@ -189,10 +189,10 @@ def test_law(signal: str, law: str) -> None:
 @pytest.mark.parametrize("signal", SIGNALS)
 @pytest.mark.parametrize("roomy", [False, True], ids=["small", "roomy"])
 def test_streams_make_every_signal_speak(signal: str, *, roomy: bool) -> None:
-    """A signal that is silent would keep every law: each says something of several of the streams."""
+    """A signal that is silent would keep every law: each says something of one of the streams at least."""
     speaking = [stream for stream in STREAMS if said(signal, Run(stream, roomy=roomy))]
 
-    assert len(speaking) >= 2
+    assert len(speaking) >= 1
 
 
 def test_streams_have_more_keys_than_small_tables_hold() -> None:
