@@ -63,6 +63,10 @@ class SlowTwin:
         self.families, self.subjects = Memory(config.families), Memory(config.subjects)
         self.pairs, self.populations = Memory(config.pairs), Memory(config.segments)
         self.clients = Memory(config.clients)
+        #: What was found of the latest event: by channel, of its population, and whether its family had ended.
+        self.grades: dict[str, int] = {}
+        self.held = Held((False, False, False), 0)
+        self.revived = False
 
     def process(self, event: dict[str, int]) -> tuple[tuple[str, ...], float] | None:
         """Judge one event and learn from it."""
@@ -114,7 +118,10 @@ class SlowTwin:
             held = systemic(self.populations, event, weights, Signs(signs, evidence), self.config.systemic)
         if family:
             held = self.excused(family, held, evidence[2])
-        return self.verdict(grades, held, reuse.revived) if asked or held.incident else None
+        told = asked or held.incident
+        self.grades, self.revived = grades, reuse.revived
+        self.held = held if told else Held((False, False, False), 0)
+        return self.verdict(grades, held, reuse.revived) if told else None
 
     def excused(self, family: Any, held: Held, evidence: bool) -> Held:
         """What was held of the family's volume is held on wherever it shows."""

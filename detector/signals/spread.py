@@ -46,7 +46,7 @@ class Met(NamedTuple):
 
     contact: NDArray[np.bool_]
     stranger: NDArray[np.bool_]
-    level: NDArray[np.int64]  # events of the pair, `pace.POINT` fractional bits
+    level: NDArray[np.int64]  # events of the pair, `pace.POINT` fractional bits; 0 where it is not counted
 
 
 class Reach(NamedTuple):
@@ -89,7 +89,7 @@ def meet(pairs: Keyed, n: int, counted: NDArray[np.bool_]) -> Met:
     known = Met(np.zeros(n, bool), np.zeros(n, bool), np.zeros(n, np.int64))
     known.contact[order] = (latest - before > HOUR_S) & counted[order]
     known.stranger[order] = (latest - met < HOUR_S) & counted[order]
-    known.level[order] = level[:, 0]
+    known.level[order] = np.where(counted[order], level[:, 0], 0)
     return known
 
 

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from detector import pace
 from detector.batch import Kind, RefreshBatch
 from detector.config import DetectorConfig
 from detector.engine import Engine
@@ -71,17 +70,3 @@ def test_a_record_fades_with_a_half_life_of_a_week() -> None:
     burst = 28 * 24 * HOUR + np.arange(80) * 500
 
     assert levels(refreshes(busy), refreshes(burst)) == [[0], [Level.WATCH]]
-
-
-@pytest.mark.parametrize("value", [1, 2, 3, 4095, 4096, 4097, 10**6, 2**40 + 12345, 2**52 - 1])
-def test_log2_is_close(value: int) -> None:
-    """The integer logarithm is that of `math` to a ten-thousandth."""
-    assert pace.log2(np.array([value]))[0] / 65536 == pytest.approx(np.log2(value), abs=1e-4)
-
-
-def test_surprise_is_the_poisson_surprise() -> None:
-    """x ln(x/m) - (x - m), and 0 where nothing is above what is expected."""
-    one = 1 << pace.POINT
-    level, expected = np.array([100, 20, 5]) * one, np.array([20, 20, 20]) * one
-
-    assert pace.surprise(level, expected) / one == pytest.approx([100 * np.log(5) - 80, 0, 0], abs=0.02)

@@ -1,61 +1,93 @@
 """Each signal as the laws see it: what it says of a stream's events, as (event, numbers), whatever else is flagged."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
-from typing import NamedTuple
+from functools import cache
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
 from detector.batch import RefreshBatch
+from detector.columnar import Columnar
 from detector.config import DetectorConfig, Thresholds
 from detector.engine import Engine
 from detector.model import Model
 from detector.origins import OriginEngine
 from detector.tallies import Tallies
 from detector.verdict import CHANNELS, MEASUREMENTS, Reason, Verdicts
-from tests.laws.streams import START, TINY
+from tests.laws.streams import START, TINY, Stream
 
 SAID = list[tuple[int, ...]]
+Rows = TypeVar("Rows", bound=Columnar)
 LISTENING = Thresholds(watch=1e-7)
 """Every event of which any signal says something is told."""
 WATCHFUL = replace(TINY, thresholds=LISTENING)
 ROOMY = replace(WATCHFUL, families=1000, subjects=1000, pairs=1000, segments=1000, clients=1000, origins=1000)
 
 
-class Run(NamedTuple):
-    """How a stream is played: where it is cut, whether each part meets a restored engine, and what time it is."""
+def whole(stream: Stream) -> list[RefreshBatch]:
+    """The stream in one batch."""
+    return [stream.whole]
 
-    parts: Sequence[RefreshBatch]
-    config: DetectorConfig
+
+class Run(NamedTuple):
+    """How a stream is played: how it is delivered, whether each part meets a restored engine, and what time it is."""
+
+    stream: Stream
+    delivered: Callable[[Stream], list[RefreshBatch]] = whole
+    roomy: bool = False
     restoring: bool = False
     now: int = START
     model: Model | None = None
 
+    @property
+    def config(self) -> DetectorConfig:
+        """Room for a few keys, or for all; everything of which any signal says something is told."""
+        return ROOMY if self.roomy else WATCHFUL
 
-def judged(run: Run) -> tuple[Verdicts, list[Tallies]]:
-    """The verdicts on the whole stream, and the tallies of each part."""
-    engine, verdicts, tallies, done = Engine(run.config, run.model), [], [], 0
-    for part in run.parts:
-        judgement = engine.judge(part, run.now)
+
+class Played(NamedTuple):
+    """What came of a run: verdicts on the whole stream, the tallies of each part, how full each table was, at most."""
+
+    verdicts: Verdicts
+    tallies: list[Tallies]
+    fullest: dict[str, int]
+
+
+@cache
+def judged(run: Run) -> Played:
+    """The engine's verdicts and tallies; the arrays that it is given cannot be written to."""
+    engine, verdicts, tallies, done, fullest = Engine(run.config, run.model), [], [], 0, dict[str, int]()
+    for part in run.delivered(run.stream):
+        judgement = engine.judge(_locked(part), run.now)
         engine.state.check()
         verdicts.append(judgement.verdicts.moved(done))
-        tallies.append(judgement.tallies)
+        tallies.append(_locked(judgement.tallies))
         done += len(part)
+        fullest = {name: max(len(table), fullest.get(name, 0)) for name, table in engine.state.tables.items()}
         if run.restoring:
             engine = Engine.restore(run.config, run.model, engine.snapshot())
-    return Verdicts.concat(verdicts), tallies
+    return Played(Verdicts.concat(verdicts), tallies, fullest)
 
 
-def of_origins(run: Run) -> Verdicts:
+@cache
+def of_origins(run: Run) -> Played:
     """The origin stage's verdicts on the stream's tallies, cut where the stream is cut."""
-    engine, verdicts, done = OriginEngine(run.config), [], 0
-    for tallies in judged(run)[1]:
+    engine, verdicts, done, fullest = OriginEngine(run.config), [], 0, 0
+    for tallies in judged(run).tallies:
         verdicts.append(engine.process(tallies, run.now).moved(done))
         engine.origins.check()
         done += len(tallies)
+        fullest = max(fullest, len(engine.origins))
         if run.restoring:
             engine = OriginEngine.restore(run.config, engine.snapshot())
-    return Verdicts.concat(verdicts)
+    return Played(Verdicts.concat(verdicts), judged(run).tallies, {"origins": fullest})
+
+
+def _locked(columns: Rows) -> Rows:
+    for name in columns.SCHEMA:
+        getattr(columns, name).flags.writeable = False
+    return columns
 
 
 def _columns(verdicts: Verdicts, channel: str, *measurements: str) -> SAID:
@@ -77,16 +109,18 @@ def _bits(verdicts: Verdicts, reasons: int, *, incidents: bool = False) -> SAID:
 
 SYSTEMIC = Reason.SYSTEMIC_REUSE | Reason.SYSTEMIC_TRAVEL | Reason.SYSTEMIC_VOLUME
 SIGNALS: dict[str, Callable[[Run], SAID]] = {
-    "reuse": lambda run: _columns(judged(run)[0], "reuse", "reuse_depth", "reuse_age_s"),
-    "travel": lambda run: _columns(judged(run)[0], "travel", "travel_km", "travel_kmh"),
-    "cadence": lambda run: _columns(judged(run)[0], "cadence", "cadence_family", "cadence_subject", "cadence_surprise"),
-    "failure": lambda run: _columns(judged(run)[0], "failure", "failure_count", "failure_surprise"),
-    "spread": lambda run: _columns(judged(run)[0], "spread", "spread_count", "spread_surprise"),
-    "novelty": lambda run: _columns(judged(run)[0], "novelty", "novelty_subject", "novelty_family"),
-    "model": lambda run: _columns(judged(run)[0], "model", "model_score"),
-    "effectiveness": lambda run: _bits(judged(run)[0], Reason.EFFECTIVENESS_REFRESHED),
-    "systemic": lambda run: _bits(judged(run)[0], SYSTEMIC, incidents=True),
-    "origin failure": lambda run: _columns(of_origins(run), "failure", "failure_count", "failure_surprise"),
-    "origin spread": lambda run: _columns(of_origins(run), "spread", "spread_count", "spread_surprise"),
+    "reuse": lambda run: _columns(judged(run).verdicts, "reuse", "reuse_depth", "reuse_age_s"),
+    "travel": lambda run: _columns(judged(run).verdicts, "travel", "travel_km", "travel_kmh"),
+    "cadence": lambda run: _columns(
+        judged(run).verdicts, "cadence", "cadence_family", "cadence_subject", "cadence_surprise"
+    ),
+    "failure": lambda run: _columns(judged(run).verdicts, "failure", "failure_count", "failure_surprise"),
+    "spread": lambda run: _columns(judged(run).verdicts, "spread", "spread_count", "spread_surprise"),
+    "novelty": lambda run: _columns(judged(run).verdicts, "novelty", "novelty_subject", "novelty_family"),
+    "model": lambda run: _columns(judged(run).verdicts, "model", "model_score"),
+    "effectiveness": lambda run: _bits(judged(run).verdicts, Reason.EFFECTIVENESS_REFRESHED),
+    "systemic": lambda run: _bits(judged(run).verdicts, SYSTEMIC, incidents=True),
+    "origin failure": lambda run: _columns(of_origins(run).verdicts, "failure", "failure_count", "failure_surprise"),
+    "origin spread": lambda run: _columns(of_origins(run).verdicts, "spread", "spread_count", "spread_surprise"),
 }
 """Name -> what it says."""
