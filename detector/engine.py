@@ -18,8 +18,7 @@ from detector.config import DetectorConfig
 from detector.fusion import Scale, fuse
 from detector.measure import Groups, measure
 from detector.model import Model
-from detector.runs import MOST_EVENTS, Runs
-from detector.signals import spread
+from detector.runs import MOST_EVENTS
 from detector.state import State
 from detector.systemic import segment_keys
 from detector.tallies import Tallies
@@ -77,14 +76,14 @@ class Engine:
         verdicts, tallies, done, most = [], [], 0, MOST_EVENTS
         while done < len(batch):
             part = batch.take(slice(done, done + most))
-            groups = _group(part)
+            groups = Groups.of(part)
             cut = self._make_room(part, groups)
             if cut == 0:
                 continue
             most = min(2 * min(cut, len(part)), MOST_EVENTS)  # where room is scarce, little is grouped in vain
             if cut < len(part):
                 part = part.take(slice(0, cut))
-                groups = _group(part)
+                groups = Groups.of(part)
             evidence, told = measure(self.state, part, groups, self.config)
             verdicts.append(fuse(evidence, scale, self.config.thresholds, self.model).moved(done))
             tallies.append(told)
@@ -104,7 +103,3 @@ class Engine:
         for table in (table for table, events in fits.items() if events == 0):
             table.make_room()
         return min(fits.values())
-
-
-def _group(part: RefreshBatch) -> Groups:
-    return Groups(Runs(part.family), Runs(part.subject), Runs(spread.pair_keys(part)), Runs(part.client))

@@ -36,6 +36,11 @@ class Groups(NamedTuple):
     pairs: Runs
     clients: Runs
 
+    @classmethod
+    def of(cls, batch: RefreshBatch) -> "Groups":
+        """Group it."""
+        return cls(Runs(batch.family), Runs(batch.subject), Runs(spread.pair_keys(batch)), Runs(batch.client))
+
 
 def measure(state: State, batch: RefreshBatch, groups: Groups, config: DetectorConfig) -> tuple[Evidence, Tallies]:
     """What the signals say of `batch`, and what they pass on about its origins; there must be room in the tables."""

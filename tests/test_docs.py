@@ -1,13 +1,18 @@
 """What the documents promise is what the code does."""
 
 import re
+from fnmatch import filter as matching
 from pathlib import Path
 
 import msgspec
 import pytest
+import typer
 
+from bench.__main__ import BENCHES
+from detector.verdict import CHANNELS, Reason
 from revocation.policy import ClientPolicy, Policy, TenantPolicy, load_policy
 from revocation.sections import AllowPolicy, RolloverPolicy
+from tokenward.cli.app import app
 
 DOCS = Path(__file__).parents[1] / "docs"
 
@@ -62,3 +67,44 @@ def test_every_member_of_the_policy_is_documented_with_its_default() -> None:
 def test_the_policys_examples_are_policies(text: str) -> None:
     """Every example of docs/policy.md is accepted, and is not the default."""
     assert load_policy(text) != Policy()
+
+
+def named(pattern: str) -> set[str]:
+    """What the pattern's group finds in any document."""
+    documents = [*DOCS.glob("*.md"), DOCS.parent / "README.md"]
+    return {name for path in documents for name in re.findall(pattern, path.read_text(), re.MULTILINE)}
+
+
+def test_benches_named_in_documents_exist() -> None:
+    """Whoever copies a figure's command can run it."""
+    benches = named(r"python -m bench ([a-z]+)")
+
+    assert set() == benches - set(BENCHES)
+    assert benches
+
+
+def test_commands_named_in_documents_exist() -> None:
+    """Every command in backticks or on a line of its own is one of the program's."""
+    command = typer.main.get_command(app)
+    assert isinstance(command, typer.core.TyperGroup)
+    commands = named(r"(?:`|^ {4}|\$ )tokenward ([a-z]+)")
+
+    assert set() == commands - set(command.commands)
+    assert commands
+
+
+def test_every_signal_is_described() -> None:
+    """docs/detection.md has a section for each signal that can be a reason or weigh."""
+    sections = set(re.findall(r"^### (\w+):", (DOCS / "detection.md").read_text(), re.MULTILINE))
+
+    signals = {reason.slug.partition(".")[0] for reason in Reason} | set(CHANNELS)
+    assert signals - {"systemic"} == sections
+
+
+def test_what_tunes_a_signal_is_a_member_of_the_policy() -> None:
+    """What docs/detection.md tells people to tune stands in the policy, under that name."""
+    tuned = re.findall(r"^\*Tune:\*(.*?)\n$", (DOCS / "detection.md").read_text(), re.DOTALL | re.MULTILINE)
+    names = {name for text in tuned for name in re.findall(r"`([a-z]+\.[a-z_*]+)`", text)}
+
+    assert set() == {name for name in names if not matching(policy_members(Policy), name)}
+    assert names
