@@ -229,8 +229,8 @@ def _halves(digest: bytes) -> tuple[int, int]:
 
 
 def _program(user_agent: str) -> str:
-    """The user agent without digits, for an update is no other program; where that leaves nothing, all of it."""
-    return user_agent.translate(_NO_DIGITS) or user_agent
+    """The user agent without digits, for an update is no other program."""
+    return user_agent.translate(_NO_DIGITS)
 
 
 def _numbers(values: Sequence[int | None], dtype: str, unknown: int = 0) -> NDArray[np.generic]:

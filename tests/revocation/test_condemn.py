@@ -110,14 +110,21 @@ def test_weak_evidence_is_only_watched() -> None:
     assert ((), [Level.WATCH] * 2) == (decision.revocations, [alert.level for alert in decision.alerts])
 
 
-@pytest.mark.parametrize("kind", [OriginKind.NETWORK, OriginKind.KIN])
-def test_who_passes_through_a_condemned_origin_is_asked(kind: OriginKind) -> None:
+def test_a_network_is_only_told() -> None:
+    """All of a provider's customers come through it: nobody is asked for what one of them did."""
+    after = {"kind": OriginKind.NETWORK, "family": 22}
+    decision = condemn(verdicts(0), rows(REFUSED | {"kind": OriginKind.NETWORK}, after), RULES, T)
+
+    assert [(0, "origin", digest(5, OriginKind.NETWORK), "unenforceable")] == told(decision)
+
+
+def test_who_passes_through_a_condemned_kin_is_asked() -> None:
     """The origin itself is only told; the session that is refreshed through it afterwards is quarantined."""
-    before, after = {"kind": kind, "family": 21}, {"kind": kind, "family": 22}
-    decision = condemn(verdicts(1), rows(before, REFUSED | {"kind": kind}, after), RULES, T)
+    before, after = {"kind": OriginKind.KIN, "family": 21}, {"kind": OriginKind.KIN, "family": 22}
+    decision = condemn(verdicts(1), rows(before, REFUSED | {"kind": OriginKind.KIN}, after), RULES, T)
 
     assert [
-        (1, "origin", digest(5, kind), "unenforceable"),
+        (1, "origin", digest(5, OriginKind.KIN), "unenforceable"),
         (2, "family", digest(22, 12), "enforced"),
     ] == told(decision)
     assert [(Subject(Scope.FAMILY, digest(22, 12)), State.QUARANTINED)] == [

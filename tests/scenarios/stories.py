@@ -128,7 +128,7 @@ SCENARIOS: Final[dict[str, Scenario]] = {
         refreshes(spot=BERLIN).then(refresh(after="20m", spot=SYDNEY)),
         "A subject refreshes in Berlin and, 20 minutes later, in Sydney, 16,000 km away. On its own that asks for a "
         "fresh login: the family is quarantined.",
-        {"travel.impossible": 1},
+        {"travel.impossible": 1, "novelty.subject": 1, "novelty.family": 1},
         fate="quarantined",
         records=native_records,
     ),

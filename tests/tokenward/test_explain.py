@@ -99,7 +99,7 @@ def test_what_was_missing_is_named() -> None:
     explanation = explained(told(), TABLE)
 
     assert ("revoke", 2.254) == (explanation.next_level, explanation.missing_nats)
-    assert [("cadence", 20), ("failure", 20), ("novelty", 5)] == [(n.channel, n.grade) for n in explanation.needs]
+    assert [("cadence", 20), ("failure", 20)] == [(n.channel, n.grade) for n in explanation.needs]
 
 
 def test_an_older_table_is_said_and_subtracted() -> None:
