@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector import pace, servers, systemic
-from detector.batch import RefreshBatch
+from detector.batch import Outcome, RefreshBatch
 from detector.config import DetectorConfig
 from detector.fusion import Evidence
 from detector.runs import Runs
@@ -58,7 +58,8 @@ def measure(state: State, batch: RefreshBatch, groups: Groups, config: DetectorC
     taught = (travelled.grade < travel.IMPOSSIBLE) & (reused.finding < Finding.THEFT_SUSPECTED)
     new = novelty.measure(families, subjects, batch, reused.fresh, taught)
     evidence = _evidence(batch, reused, travelled, paced, strangers, failed, new)
-    signs = _signs(reused, travelled, paced, strangers, failed, met, new)
+    accepted = batch.outcome == Outcome.SUCCESS
+    signs = _signs(accepted, reused, travelled, paced, strangers, failed, met, new)
     population = systemic.measure(families, state.segments, batch, signs, evidence.awake(), config.systemic)
     evidence.held, evidence.incident = population.held, population.incident
     evidence.measured |= _of_population(population)
@@ -66,15 +67,23 @@ def measure(state: State, batch: RefreshBatch, groups: Groups, config: DetectorC
 
 
 def _signs(
-    reused: Reuse, travelled: Travel, paced: Cadence, strangers: Spread, failed: Failure, met: Met, new: Novelty
+    accepted: NDArray[np.bool_],
+    reused: Reuse,
+    travelled: Travel,
+    paced: Cadence,
+    strangers: Spread,
+    failed: Failure,
+    met: Met,
+    new: Novelty,
 ) -> Signs:
     """What a whole population may show at once."""
     suspected = (reused.finding >= Finding.THEFT_SUSPECTED) & reused.at_home
     moved = (travelled.grade >= travel.VAGUE) & ~new.hands
     refused = failed.refused & ~met.contact
+    arrived = moved & (travelled.grade >= travel.IMPOSSIBLE) & accepted
     stirring = (paced.surprise >= STIRRING_NATS << pace.POINT) & ~new.hands
     loud = (np.maximum(np.maximum(paced.surprise, failed.surprise), strangers.surprise) >= ONE) & ~new.hands
-    shown = np.stack([suspected, moved & (travelled.grade >= travel.IMPOSSIBLE), stirring | refused], axis=1)
+    shown = np.stack([suspected, arrived, stirring | refused], axis=1)
     return Signs(shown, np.stack([suspected, moved, loud | failed.refused], axis=1))
 
 

@@ -5,7 +5,7 @@ issuer. A segment counts its active families, and those that show a sign, each f
 (for travel, once in three hours):
 
 - *reuse*: a replayed token that comes from where it was used (a release that forgets to store the new token);
-- *travel*: an impossible move of a device that is not new (a wrong GeoIP update);
+- *travel*: an impossible move, accepted, of a device that is not new (a wrong GeoIP update);
 - *volume*: a burst of a device that is not new (a release that refreshes in a loop), or refusals at an address that the
   family knows (an outage and its retries, a key rollover): foreign tokens are tried where their families never were.
 

@@ -108,7 +108,11 @@ class SlowTwin:
         suspected = reuse.finding in ("theft_suspected", "theft_confirmed") and reuse.at_home
         known_refused, moved = refused and not met[0], travel > 0 and not hands
         loud = any(grades[channel] for channel in ("cadence", "failure", "spread")) and not hands
-        signs = [suspected, moved and travel > 1, (grades["cadence"] >= STIRRING and not hands) or known_refused]
+        signs = [
+            suspected,
+            moved and travel > 1 and not event["outcome"],
+            (grades["cadence"] >= STIRRING and not hands) or known_refused,
+        ]
         evidence = [suspected, moved, loud or refused]
         weights = self.slots(family, event, signs)
         asked = any(grades.values()) or reuse.revived
