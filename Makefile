@@ -95,10 +95,11 @@ clean: ## remove what these targets made, servers' data and caches too
 	rm -rf .venv
 	$(if $(UV),uv venv --quiet --python "$$(command -v $(PYTHON))" .venv,$(PYTHON) -m venv .venv)
 
+# A lock is complete: pip shall not resolve again (before 23.1 it takes an extra's newest version for an unpinned one).
 define install
 $(if $(UV),\
   uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/$(1).txt,\
-  $(BIN)/python -m pip install --quiet --require-hashes -r requirements/$(1).txt)
+  $(BIN)/python -m pip install --quiet --no-deps --require-hashes -r requirements/$(1).txt)
 $(if $(UV),\
   uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .,\
   $(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .)
