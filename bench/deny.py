@@ -1,7 +1,8 @@
 """`deny`: milliseconds from a provider's Kafka record to a gateway's "deny", over real thefts, one after another.
 
 The programs are those of production, each a process: `tokenward route`, `worker` and `api`, on a real broker and a real
-Redis. A theft is written to the provider's unkeyed topic; `/v1/check` is asked over and over until it says deny.
+Redis. A theft is written to the provider's unkeyed topic; `/v1/check` is asked over and over until it says deny. So
+many thefts within minutes are more than a policy lets pass without a person, so the bench's own policy lets them.
 """
 
 import argparse
@@ -31,6 +32,15 @@ PROVIDER, TELEMETRY = "keycloak.events", "refresh.telemetry"
 PARTITIONS = 4
 HALF_AN_HOUR_MS = 1_800_000
 LONGEST_SECONDS = 30.0
+POLICY = """
+[blast_radius]
+share = 1.0
+least = 1000000
+per_minute = 1000000
+
+[systemic]
+reuse_floor = 1000000
+"""
 ASK_SECONDS = 0.001
 """Between two questions; what a figure may be too high by."""
 
@@ -44,7 +54,10 @@ def run(args: Sequence[str]) -> Figures:
         outputs = ("refresh.alerts", "refresh.revocations", "refresh.dead-letters", "refresh.tallies")
         create_topics(bootstrap, dict.fromkeys(outputs, 1))
         port = free_port()
-        environment = _environment(bootstrap, redis_url, port)
+        policy = stack.enter_context(tempfile.NamedTemporaryFile("w", suffix=".toml"))
+        policy.write(POLICY)
+        policy.flush()
+        environment = _environment(bootstrap, redis_url, port) | {"TOKENWARD_POLICY__PATH": policy.name}
         log = Path(stack.enter_context(tempfile.NamedTemporaryFile(suffix=".log")).name)
         for program in ("api", "route", "worker"):
             stack.enter_context(_program(program, environment, log))

@@ -37,6 +37,9 @@ from tokenward.simulate.world import VAGUE_ASNS
 BATCH: Final = 16_384
 KEY: Final = b"k" * 32
 
+COLD_MS: Final = 2 * 3_600_000
+"""Records and clients are learnt by closed hours: for two hours a detector that remembers nothing knows nobody."""
+
 SessionDay = tuple[str, int]
 """A session and the number of a day."""
 
@@ -59,6 +62,8 @@ class Outcome:
     #: Honest session-days by habit; and of these, which ones at each level.
     session_days: Counter[str] = field(default_factory=Counter)
     touched: dict[str, dict[int, set[SessionDay]]] = field(default_factory=dict)
+    #: Those at quarantine or above that were touched later than `COLD_MS` after the beginning.
+    learnt: set[SessionDay] = field(default_factory=set)
     #: Why: (habit, level, reasons) -> decisions.
     causes: Counter[tuple[str, int, tuple[str, ...]]] = field(default_factory=Counter)
     #: Sessions of victims other than the one stolen, at quarantine or above.
@@ -168,6 +173,8 @@ class Judge:
         if level > Level.WATCH and event.sub in self._robbed:
             self._outcome.collateral.add(who)
             return
+        if level > Level.WATCH and event.at >= self._span.start + COLD_MS:
+            self._outcome.learnt.add(who)
         habit = habit_of(event.sub)
         self._outcome.touched.setdefault(habit, {}).setdefault(int(level), set()).add(who)
         self._outcome.causes[habit, int(level), reasons] += 1

@@ -102,6 +102,7 @@ def _totals(outcome: Outcome, end: int) -> dict[str, Any]:
         "honest_touched": touched,
         "touched_per_100000": round(touched / max(n, 1) * 1e5, 2),
         "touched_per_100000_ci": [round(low * 1e5, 2), round(high * 1e5, 2)],
+        "honest_touched_after_two_hours": len(outcome.learnt),
         "collateral": len(outcome.collateral),
         "thefts_with_replay": len(replays),
         "thefts_with_replay_stopped": sum(count.level >= Level.QUARANTINE for count in replays),
