@@ -22,7 +22,7 @@ def bench(name: str, *options: str) -> dict[str, Any]:
 
 @pytest.mark.usefixtures("kafka_bootstrap")
 def test_the_worker_is_compared_with_a_bare_consumer() -> None:
-    """One JSON object with the members of the contract; the theft was told, and that its session goes on all the same."""
+    """One JSON object with the members of the contract; the theft was told, and that its session goes on."""
     figures = bench("worker", "--records", "12000", "--sessions", "100", "--rounds", "1", "--theft-every", "9973")
 
     assert {"name", "value", "unit", "reference", "reference_name", "ratio", "cpu_ratio"} <= set(figures)
