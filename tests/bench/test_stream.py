@@ -22,11 +22,14 @@ def bench(name: str, *options: str) -> dict[str, Any]:
 
 @pytest.mark.usefixtures("kafka_bootstrap")
 def test_the_worker_is_compared_with_a_bare_consumer() -> None:
-    """One JSON object with the members of the contract; the theft was told, and that its session goes on."""
+    """One JSON object with the members of the contract; the theft was told, and each quarter-hour its session went on.
+
+    Ten minutes of the traffic are left after the theft: one such window, or two, by where the hour stands.
+    """
     figures = bench("worker", "--records", "12000", "--sessions", "100", "--rounds", "1", "--theft-every", "9973")
 
     assert {"name", "value", "unit", "reference", "reference_name", "ratio", "cpu_ratio"} <= set(figures)
-    assert (True, True, 2) == (figures["value"] > 0, figures["ratio"] > 0, figures["alerts"])
+    assert (True, True, True) == (figures["value"] > 0, figures["ratio"] > 0, figures["alerts"] in {2, 3})
 
 
 @pytest.mark.usefixtures("kafka_bootstrap")
