@@ -63,7 +63,7 @@ def measure(state: State, batch: RefreshBatch, groups: Groups, config: DetectorC
     population = systemic.measure(families, state.segments, batch, signs, evidence.awake(), config.systemic)
     evidence.held, evidence.incident = population.held, population.incident
     evidence.measured |= _of_population(population)
-    return evidence, tally(batch, met, failure.refusals(batch, reused.fresh, config.failure), population.held)
+    return evidence, tally(batch, met, failed.unexplained, population.held)
 
 
 def _signs(

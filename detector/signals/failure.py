@@ -42,12 +42,13 @@ CONTACTS = 2
 class Failure(NamedTuple):
     """What was measured of the refusals that count, (n,) in the batch's order, `pace.POINT` fractional bits."""
 
-    refused: NDArray[np.bool_]
+    unexplained: NDArray[np.bool_]  # refused, and no rollover explains it
+    refused: NDArray[np.bool_]  # of these, the refusals that say the token is wrong
     level: NDArray[np.int64]
     surprise: NDArray[np.int64]
 
 
-def refusals(batch: RefreshBatch, fresh: NDArray[np.bool_], config: FailureConfig) -> NDArray[np.bool_]:
+def _unexplained(batch: RefreshBatch, fresh: NDArray[np.bool_], config: FailureConfig) -> NDArray[np.bool_]:
     """Which of the `fresh` events (n,) are refusals that nothing explains."""
     refused: NDArray[np.bool_] = fresh & (batch.kind == Kind.REFRESH) & (batch.outcome == Outcome.REFUSED)
     for quiet in config.rollovers:
@@ -58,13 +59,14 @@ def refusals(batch: RefreshBatch, fresh: NDArray[np.bool_], config: FailureConfi
 
 def measure(families: Keyed, batch: RefreshBatch, fresh: NDArray[np.bool_], config: FailureConfig) -> Failure:
     """Count each family's refusals, compare, and learn."""
-    refused = refusals(batch, fresh, config) & ~np.isin(batch.fault, EVERYDAY)
+    unexplained = _unexplained(batch, fresh, config)
+    refused = unexplained & ~np.isin(batch.fault, EVERYDAY)
     failing = families.where(refused)
     order = failing.runs.order
     level = pace.count(failing, "refusals", np.ones((len(order), 1), np.int64))
     rule = pace.Rule(config.family_floor, hold=config.hold_nats, spoil=config.hold_nats)
     judged = pace.judge(failing, "refusals_record", level, [rule])
-    failure = Failure(refused, np.zeros(len(batch), np.int64), np.zeros(len(batch), np.int64))
+    failure = Failure(unexplained, refused, np.zeros(len(batch), np.int64), np.zeros(len(batch), np.int64))
     failure.level[order] = level[:, 0]
     failure.surprise[order] = judged.surprise[:, 0]
     return failure
