@@ -31,6 +31,7 @@ from revocation.replica import Replica
 from tokenward import __version__, forests, odds_files
 from tokenward.faults import Failure
 from tokenward.policies import PolicyFile
+from tokenward.sections import OriginsSettings, WorkerSettings
 from tokenward.settings import Settings
 
 MILLISECOND_NS = 1_000_000
@@ -128,13 +129,9 @@ def worker_of(
         exchange=_exchange(settings, sources, worker.group_id, worker.instance, worker.batch_size),
         registry=registry,
         rules=policy.rules,
-        clock=clock,
-        topics=_worker_topics(settings),
-        horizon_ms=worker.horizon_s * 1000,
-        commit_ms=worker.commit_ms,
-        poll_ms=worker.poll_ms,
         on_step=on_step,
         on_report=on_report,
+        **_turns(settings, worker),
     )
 
 
@@ -154,14 +151,21 @@ def origins_of(
         exchange=_exchange(settings, [settings.topics.tallies], origins.group_id, origins.instance, origins.batch_size),
         registry=registry,
         rules=policy.rules,
-        clock=clock,
-        topics=_worker_topics(settings),
-        horizon_ms=origins.horizon_s * 1000,
-        commit_ms=origins.commit_ms,
-        poll_ms=origins.poll_ms,
         on_step=on_step,
         on_report=on_report,
+        **_turns(settings, origins),
     )
+
+
+def _turns(settings: Settings, stage: WorkerSettings | OriginsSettings) -> dict[str, Any]:
+    """What both stages' loops are made with."""
+    return {
+        "clock": clock,
+        "topics": _worker_topics(settings),
+        "horizon_ms": stage.horizon_s * 1000,
+        "commit_ms": stage.commit_ms,
+        "poll_ms": stage.poll_ms,
+    }
 
 
 def route_of(
