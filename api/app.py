@@ -16,7 +16,7 @@ from api.problems import install
 from api.routes.revocations import revocation_routes
 from api.routes.service import service_routes
 from api.view import RegistryView
-from revocation.registry import Registry
+from revocation.registry import Whole
 from revocation.replica import Replica
 
 Served = Callable[[Scope, Receive, Send], Awaitable[None]]
@@ -64,7 +64,7 @@ class Api:
 def create_app(
     *,
     replica: Replica,
-    registry: Registry,
+    registry: Whole,
     follower: Follows,
     clock: Callable[[], int],
     digest_key: bytes,

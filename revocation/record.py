@@ -52,6 +52,11 @@ class Subject(msgspec.Struct, frozen=True, order=True):
     digest: bytes
 
 
+def shard_of(subject: Subject, shards: int) -> int:
+    """Which of so many shards holds the subject's entry."""
+    return int.from_bytes(subject.digest[:4], "big") % shards
+
+
 class Revocation(msgspec.Struct, frozen=True, kw_only=True):
     """One decision about one subject; applying it twice is applying it once. All times are epoch milliseconds.
 

@@ -40,6 +40,7 @@ class Registries(RuleBasedStateMachine):
         client = connect(url)
         client.flushall()
         redis = RedisRegistry(client, retained=RETAINED, new_epoch=lambda: "epoch")
+        redis.release(SUBJECTS, 0, "nobody")  # whoever writes first names the epoch
         self.client = client
         self.registries: tuple[Registry, Registry] = (MemoryRegistry("epoch", retained=RETAINED), redis)
         self.replicas = (Replica(KEY), Replica(KEY))
@@ -243,7 +244,9 @@ def registry(request: pytest.FixtureRequest, redis_client: Connect) -> Registry:
     """Each registry, empty."""
     if request.param == "memory":
         return MemoryRegistry("epoch")
-    return RedisRegistry(redis_client(request.getfixturevalue("redis_url")), new_epoch=lambda: "epoch")
+    redis = RedisRegistry(redis_client(request.getfixturevalue("redis_url")), new_epoch=lambda: "epoch")
+    redis.release([subject("nobody")], 0, "nobody")  # whoever writes first names the epoch
+    return redis
 
 
 def test_first_change_ends_the_wait(registry: Registry) -> None:

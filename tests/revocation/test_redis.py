@@ -149,38 +149,53 @@ def test_lost_data_gives_another_epoch(redis_client: Connect) -> None:
 
 
 def test_data_survives_where_it_is_persisted(redis_client: Connect) -> None:
-    """With an append-only file a killed Redis comes back with its epoch, and what came after the cursor."""
+    """With an append-only file a killed Redis comes back with all; the first write after it names another epoch."""
     with redis_server("--appendonly", "yes", "--appendfsync", "always") as server:
         registry = RedisRegistry(redis_client(server.url))
+        registry.release([subject()], 0, "ann")
         before = registry.snapshot().cursor
         changes = registry.apply([entry()], 0)
         server.kill()
         server.start()
+        kept = registry.changes(before)
+        registry.apply([entry(subject("later"))], 0)
 
-        assert changes == registry.changes(before)
+        assert changes == kept
+        with pytest.raises(CursorLost):
+            registry.changes(before)
 
 
-def test_first_contact_names_the_epoch(redis_url: str, redis_client: Connect) -> None:
-    """Whoever comes first, writer or reader, names the epoch, and the next one keeps it."""
-    first = RedisRegistry(redis_client(redis_url), new_epoch=lambda: "first").snapshot().cursor
-    second = RedisRegistry(redis_client(redis_url), new_epoch=lambda: "second").snapshot().cursor
+def test_only_who_writes_names_the_epoch(redis_url: str, redis_client: Connect) -> None:
+    """Reading an empty registry writes nothing; the first writer names the epoch, though he changes nothing."""
+    client = redis_client(redis_url)
+    registry = RedisRegistry(client, new_epoch=lambda: "first")
+    before = registry.snapshot().cursor
+    keys = list(client.scan_iter())
+    registry.release([subject()], 0, "ann")
+    after = RedisRegistry(client, new_epoch=lambda: "second").snapshot().cursor
 
-    assert [Cursor("first", 0)] * 2 == [first, second]
+    assert (Cursor("new", 0), [], Cursor("first", 0)) == (before, keys, after)
 
 
 def test_shards_do_not_meet(redis_url: str, redis_client: Connect) -> None:
-    """Two shards, and two prefixes, in one Redis are different registries in hash slots of their own."""
+    """Two shards, two numbers of shards and two prefixes are different registries, each shard in a slot of its own."""
     client: Any = redis_client(redis_url)
-    RedisRegistry(client, shard=0).apply([entry()], 0)
-    others = [RedisRegistry(client, shard=1), RedisRegistry(client, prefix="other")]
+    RedisRegistry(client, shard=0, shards=2).apply([entry()], 0)
+    others = [
+        RedisRegistry(client, shard=1, shards=2),
+        RedisRegistry(client),
+        RedisRegistry(client, shard=0, shards=3),
+        RedisRegistry(client, prefix="other", shard=0, shards=2),
+    ]
 
-    assert [[None], [None]] == [registry.find([subject()], 0) for registry in others]
-    assert {b"{tokenward:0}"} == {key.rpartition(b":")[0] for key in client.scan_iter()}
+    assert [[None]] * 4 == [registry.find([subject()], 0) for registry in others]
+    assert {b"{tokenward:0of2}"} == {key.rpartition(b":")[0] for key in client.scan_iter()}
 
 
 def test_old_changes_are_trimmed(redis_url: str, redis_client: Connect) -> None:
     """The stream stays near `retained`; a cursor before what is left is lost, one at its edge is not."""
     registry = RedisRegistry(redis_client(redis_url), retained=100)
+    registry.release([subject()], 0, "ann")
     cursor = registry.snapshot().cursor
     for start in range(0, 1_000, 50):
         registry.apply([entry(subject(str(n))) for n in range(start, start + 50)], 0)

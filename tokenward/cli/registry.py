@@ -162,11 +162,12 @@ def release(
 def status(*, config: ConfigOption = None, json: JsonOption = False) -> None:
     """Say how the registry is: its place, and what it holds."""
     now = clock()
-    cursor, live, _ = administration.live_entries(registry_of(read_settings(config)), now, 0)
+    cursors, live, _ = administration.live_entries(registry_of(read_settings(config)), now, 0)
+    epoch, seq = ".".join(cursor.epoch for cursor in cursors), sum(cursor.seq for cursor in cursors)
     if json:
-        print_json({"epoch": cursor.epoch, "seq": cursor.seq, "entries": live})
+        print_json({"epoch": epoch, "seq": seq, "entries": live})
     else:
-        print_line(f"{live} entries refuse somebody; epoch {cursor.epoch}, change {cursor.seq}.")
+        print_line(f"{live} entries refuse somebody; epoch {epoch}, change {seq}.")
 
 
 def rebuild(*, config: ConfigOption = None, json: JsonOption = False) -> None:
