@@ -25,7 +25,7 @@ from ingest.source import Source
 from ingest.telemetry import Telemetry
 from ingest.worker import Worker, WorkerTopics
 from revocation.connections import Access, Link, cluster, standalone, through_sentinels
-from revocation.follower import Follower
+from revocation.followers import Followers
 from revocation.issuers import Issuer, Issuers
 from revocation.redis import RedisRegistry
 from revocation.registry import Whole
@@ -211,10 +211,10 @@ def route_of(
     )
 
 
-def api_of(settings: Settings, registry: Whole) -> tuple[Api, Replica, Follower]:
+def api_of(settings: Settings, registry: Whole) -> tuple[Api, Replica, Followers]:
     """The API's application with its replica and the follower, which the application's lifespan starts and stops."""
-    replica = Replica(settings.key)
-    follower = Follower(registry.shards[0], replica, clock)
+    replica = Replica(settings.key, len(registry.shards))
+    follower = Followers(registry, replica, clock)
     app = create_app(
         replica=replica,
         registry=registry,

@@ -105,7 +105,19 @@ def redis_server(*options: str, **given: Any) -> Iterator[RedisServer]:
 
 
 #: Replicas log in as a user of their own, so that a test can cut them off without harming anybody else.
-REPLICATION = "--masteruser replica --masterauth replica --user replica on >replica +psync +replconf +ping".split()
+REPLICATION = [
+    "--masteruser",
+    "replica",
+    "--masterauth",
+    "replica",
+    "--user",
+    "replica",
+    "on",
+    ">replica",
+    "+psync",
+    "+replconf",
+    "+ping",
+]
 QUICK = ("--repl-diskless-sync-delay", "0", "--repl-ping-replica-period", "1", *REPLICATION)
 
 

@@ -9,6 +9,7 @@ from redis.exceptions import RedisClusterException, RedisError, ResponseError
 
 from revocation.connections import Link, sentence_of
 from revocation.errors import RegistryError
+from revocation.record import Position
 from revocation.redis import slot_of
 from revocation.rights import rights_of
 from tokenward.doctor.finding import Finding, fail, ok, warn
@@ -135,9 +136,8 @@ def _rights(settings: Settings, link: Link) -> Iterator[Finding]:
 
 def _entries(settings: Settings, link: Link) -> Iterator[Finding]:
     prefix, shards = settings.redis.prefix, settings.redis.shards
-    cursors = [shard.snapshot().cursor for shard in registry_of(settings).shards]
-    epoch, seq = ".".join(cursor.epoch for cursor in cursors), sum(cursor.seq for cursor in cursors)
-    yield ok("registry", f"Epoch {epoch}, change {seq}.")
+    position = Position(tuple(shard.snapshot().cursor for shard in registry_of(settings).shards))
+    yield ok("registry", f"Epoch {position.epoch}, change {position.seq}.")
     others = [count for count in range(1, MOST_SHARDS + 1) if count != shards and _is_there(link, prefix, count)]
     for count in others:
         keys = f"{slot_of(prefix, 0, count)}:*"
