@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from resource import prlimit
 from typing import Any
 
 from redis import Redis
@@ -76,6 +77,12 @@ class RedisServer:
         if self._process is not None:
             self._process.send_signal(signal.SIGCONT)
 
+    def limit(self, kind: int, size: int) -> None:
+        """Set one of the process' limits (`resource.RLIMIT_...`); those below its hard limit can be raised again."""
+        if self._process is not None:
+            _, hard = prlimit(self._process.pid, kind)
+            prlimit(self._process.pid, kind, (size, hard))
+
     def stop(self) -> None:
         """End it politely."""
         if self._process is not None:
@@ -105,20 +112,11 @@ def redis_server(*options: str, **given: Any) -> Iterator[RedisServer]:
 
 
 #: Replicas log in as a user of their own, so that a test can cut them off without harming anybody else.
-REPLICATION = [
-    "--masteruser",
-    "replica",
-    "--masterauth",
-    "replica",
-    "--user",
-    "replica",
-    "on",
-    ">replica",
-    "+psync",
-    "+replconf",
-    "+ping",
-]
-QUICK = ("--repl-diskless-sync-delay", "0", "--repl-ping-replica-period", "1", *REPLICATION)
+REPLICA = ("--user", "replica", "on", ">replica", "+psync", "+replconf", "+ping")
+QUICK = (
+    *("--masteruser", "replica", "--masterauth", "replica", *REPLICA),
+    *("--repl-diskless-sync-delay", "0", "--repl-ping-replica-period", "1"),
+)
 
 
 def cut_off(primary: RedisServer) -> None:
