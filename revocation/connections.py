@@ -57,9 +57,6 @@ SENTENCES: tuple[tuple[type[Exception] | str, str], ...] = (
 _sentinel: Callable[..., Any] = Sentinel
 _node: Callable[..., Any] = ClusterNode
 
-STALE = frozenset({READ_ONLY, NO_CLUSTER})
-"""After these, the connections lead to servers that are not what they were."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class Access:
@@ -119,13 +116,12 @@ class Link:
         whole: Any = client
         return [client.get_redis_connection(node) for node in whole.get_primaries()]
 
-    def renew(self) -> None:
-        """Connect anew: after a failover, old connections lead to a server that is no primary any more, or nowhere."""
-        with self._lock:
-            if isinstance(self._client, Redis):
-                self._client.connection_pool.disconnect(inuse_connections=False)
-            else:
-                self._client = None
+    def failed(self, error: Exception) -> str:
+        """What is said of a call's error; where connections lead to what is no primary any more, they are given up."""
+        sentence = sentence_of(error)
+        if sentence == READ_ONLY or isinstance(error, errors.RedisClusterException):
+            self._renew()
+        return sentence
 
     def close(self) -> None:
         """Give the connections back."""
@@ -133,6 +129,13 @@ class Link:
             if self._client is not None:
                 self._client.close()
             self._client = None
+
+    def _renew(self) -> None:
+        with self._lock:
+            if isinstance(self._client, Redis):
+                self._client.connection_pool.disconnect(inuse_connections=False)
+            else:
+                self._client = None
 
 
 def link_of(client: Client | Link) -> Link:

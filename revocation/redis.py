@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from redis import exceptions as errors
 
-from revocation.connections import STALE, Client, Link, connect, link_of, sentence_of
+from revocation.connections import Client, Link, connect, link_of
 from revocation.errors import CursorLost, RegistryUnavailable
 from revocation.layout import LayoutError, field_of, pack, unpack
 from revocation.record import LATEST, Change, Cursor, Revocation, Subject, is_live
@@ -159,10 +159,7 @@ class RedisRegistry:
         except LayoutError as error:
             raise RegistryUnavailable(str(error)) from error
         except (errors.RedisError, errors.RedisClusterException) as error:
-            sentence = sentence_of(error)
-            if sentence in STALE:
-                self._link.renew()
-            raise RegistryUnavailable(sentence) from None
+            raise RegistryUnavailable(self._link.failed(error)) from None
 
 
 class _Place(NamedTuple):

@@ -10,7 +10,7 @@ from redis.exceptions import RedisError
 
 from revocation.connections import Access, Link, Node, cluster
 from tests.servers.process import free_port, listens, until
-from tests.servers.redis import QUICK, RedisServer, follows, leads
+from tests.servers.redis import QUICK, REPLICATING, RedisServer, follows, leads
 
 PRIMARIES = 3
 SLOTS = 16_384
@@ -22,9 +22,10 @@ OPTIONS = ("--cluster-enabled", "yes", "--cluster-node-timeout", "800", "--clust
 class RedisCluster:
     """The nodes; the replica of `primaries[n]` is `replicas[n]`."""
 
-    def __init__(self, folder: Path, *options: str, replicated: bool) -> None:
-        self.primaries = [_node(folder, options) for _ in range(PRIMARIES)]
-        self.replicas = [_node(folder, options) for _ in range(PRIMARIES if replicated else 0)]
+    def __init__(self, folder: Path, *options: str, replicated: bool, **access: Any) -> None:
+        all_options = (*(REPLICATING if replicated else QUICK), *OPTIONS, *options)
+        self.primaries = [_node(folder, all_options, access) for _ in range(PRIMARIES)]
+        self.replicas = [_node(folder, all_options, access) for _ in range(PRIMARIES if replicated else 0)]
 
     @property
     def nodes(self) -> list[Node]:
@@ -80,21 +81,21 @@ class RedisCluster:
 
 
 @contextmanager
-def redis_cluster(*options: str, replicated: bool = False) -> Iterator[RedisCluster]:
-    """Yield a running cluster; `options` are the nodes'."""
+def redis_cluster(*options: str, replicated: bool = False, **access: Any) -> Iterator[RedisCluster]:
+    """Yield a running cluster; `options` are the nodes', `access` is how an administrator logs in."""
     with tempfile.TemporaryDirectory(prefix="tokenward-cluster-") as folder:
-        nodes = RedisCluster(Path(folder), *options, replicated=replicated)
+        nodes = RedisCluster(Path(folder), *options, replicated=replicated, **access)
         with nodes.running():
             yield nodes
 
 
-def _node(folder: Path, options: tuple[str, ...]) -> RedisServer:
+def _node(folder: Path, options: tuple[str, ...], access: dict[str, Any]) -> RedisServer:
     port = free_port()
     while port + BUS >= 2**16 or listens(port + BUS):
         port = free_port()
     room = folder / str(port)
     room.mkdir()
-    return RedisServer(room, *QUICK, *OPTIONS, *options, port=port)
+    return RedisServer(room, *options, port=port, **access)
 
 
 def _slots(number: int) -> range:

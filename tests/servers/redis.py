@@ -46,7 +46,7 @@ class RedisServer:
 
     def client(self) -> Redis:
         """A client of its own, with finite time-outs."""
-        return Redis(port=self.port, socket_timeout=5, socket_connect_timeout=5, **self._access)
+        return Redis(host="127.0.0.1", port=self.port, socket_timeout=5, socket_connect_timeout=5, **self._access)
 
     def start(self) -> None:
         """Start it and wait until it answers; what was not persisted is gone."""
@@ -111,11 +111,12 @@ def redis_server(*options: str, **given: Any) -> Iterator[RedisServer]:
             server.stop()
 
 
+#: Without it a first copy takes seconds.
+QUICK = ("--repl-diskless-sync-delay", "0", "--repl-ping-replica-period", "1")
 #: Replicas log in as a user of their own, so that a test can cut them off without harming anybody else.
-REPLICA = ("--user", "replica", "on", ">replica", "+psync", "+replconf", "+ping")
-QUICK = (
-    *("--masteruser", "replica", "--masterauth", "replica", *REPLICA),
-    *("--repl-diskless-sync-delay", "0", "--repl-ping-replica-period", "1"),
+REPLICATING = (
+    *("--masteruser", "replica", "--masterauth", "replica"),
+    *("--user", "replica", "on", ">replica", "+psync", "+replconf", "+ping", *QUICK),
 )
 
 

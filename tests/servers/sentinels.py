@@ -11,7 +11,7 @@ from redis.exceptions import RedisError
 
 from revocation.connections import Access, Link, Node, through_sentinels
 from tests.servers.process import free_port, until
-from tests.servers.redis import QUICK, RedisServer, follows, leads
+from tests.servers.redis import REPLICATING, RedisServer, follows, leads
 
 SERVICE = "tokens"
 WATCHERS = 3
@@ -32,11 +32,11 @@ sentinel known-replica {service} 127.0.0.1 {replica}
 class SentinelSet:
     """The servers, and who is what at the start."""
 
-    def __init__(self, folder: Path, *options: str) -> None:
-        self.primary = RedisServer(_room(folder, "primary"), *QUICK, *options)
+    def __init__(self, folder: Path, password: str | None) -> None:
+        self.primary = RedisServer(_room(folder, "primary"), *REPLICATING)
         following = ("--replicaof", "127.0.0.1", str(self.primary.port))
-        self.replica = RedisServer(_room(folder, "replica"), *QUICK, *following, *options)
-        self._watchers = [_Watcher(_room(folder, f"sentinel{number}")) for number in range(WATCHERS)]
+        self.replica = RedisServer(_room(folder, "replica"), *REPLICATING, *following)
+        self._watchers = [_Watcher(_room(folder, f"sentinel{number}"), password) for number in range(WATCHERS)]
 
     @property
     def nodes(self) -> list[Node]:
@@ -73,12 +73,13 @@ class SentinelSet:
 class _Watcher(RedisServer):
     """One sentinel."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, password: str | None) -> None:
         port = free_port()
+        self._password = password
         self.id = secrets.token_hex(20)
         self._folder = folder
         self._config = folder / "sentinel.conf"
-        super().__init__(folder, port=port)
+        super().__init__(folder, port=port, password=password)
         self._command = [self._command[0], str(self._config), "--sentinel"]
 
     def watch(self, primary: int, replica: int, watchers: list["_Watcher"]) -> None:
@@ -88,6 +89,8 @@ class _Watcher(RedisServer):
         )
         others = [watcher for watcher in watchers if watcher is not self]
         text += "".join(f"sentinel known-sentinel {SERVICE} 127.0.0.1 {other.port} {other.id}\n" for other in others)
+        if self._password is not None:
+            text += f"requirepass {self._password}\nsentinel sentinel-pass {self._password}\n"
         self._config.write_text(text)
         self.launch()
 
@@ -104,10 +107,10 @@ class _Watcher(RedisServer):
 
 
 @contextmanager
-def sentinel_set(*options: str) -> Iterator[SentinelSet]:
-    """Yield a running set; `options` are the servers'."""
+def sentinel_set(password: str | None = None) -> Iterator[SentinelSet]:
+    """Yield a running set; `password` is what the sentinels ask for."""
     with tempfile.TemporaryDirectory(prefix="tokenward-sentinels-") as folder:
-        servers = SentinelSet(Path(folder), *options)
+        servers = SentinelSet(Path(folder), password)
         with servers.running():
             yield servers
 

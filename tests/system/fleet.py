@@ -112,9 +112,8 @@ def _api(settings: Mapping[str, str], folder: Path, shards: int) -> Iterator[Gat
     own = {"DIGEST_KEY": KEY.decode(), "API__PORT": str(port), "REDIS__SHARDS": str(shards), "REDIS__TIMEOUT_S": "1"}
     place = folder / "api"
     place.mkdir()
-    process = start(
-        "api", folder=place, settings={f"TOKENWARD_{name}": value for name, value in own.items()} | settings
-    )
+    named = {f"TOKENWARD_{name}": value for name, value in own.items()}
+    process = start("api", folder=place, settings={**named, **settings})
     try:
         with httpx.Client(timeout=HTTP_SECONDS) as client:
 
