@@ -24,7 +24,7 @@ from revocation.record import LATEST, Change, Cursor, Revocation, Subject, is_li
 from revocation.registry import Registry, Snapshot
 from revocation.scripts import script
 
-__all__ = ["CHUNK", "RedisRegistry", "connect"]
+__all__ = ["CHUNK", "SCAN", "RedisRegistry", "connect"]
 
 UNWRITTEN = "new"
 """The epoch of a registry that nobody has written to."""
@@ -33,6 +33,7 @@ RETAINED = 100_000
 CHUNK = 500
 """Subjects in one script call: some 10 ms of Redis' only thread."""
 SCAN = 1000
+"""Entries that a snapshot is read by."""
 
 T = TypeVar("T")
 

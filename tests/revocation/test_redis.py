@@ -9,11 +9,11 @@ from redis import Redis
 from revocation.errors import CursorLost, RegistryUnavailable
 from revocation.layout import field_of
 from revocation.record import Cursor
-from revocation.redis import CHUNK, RedisRegistry, connect
+from revocation.redis import CHUNK, SCAN, RedisRegistry, connect
 from revocation.registry import Registry
 from tests.revocation.entries import entry, subject
 from tests.servers.process import free_port, until
-from tests.servers.redis import Connect, RedisServer, redis_server
+from tests.servers.redis import Connect, RedisServer, find_redis_server, oldest_redis_server, redis_server
 
 pytestmark = pytest.mark.redis
 
@@ -86,6 +86,42 @@ def test_replica_of_redis_only_answers(redis_client: Connect) -> None:
 
 def _until_synced(client: Redis) -> None:
     until(lambda: client.info("replication")["master_link_status"] == "up", "the replica's first copy")
+
+
+@pytest.mark.parametrize("program", [find_redis_server, oldest_redis_server])
+def test_a_promoted_replica_names_another_epoch(redis_client: Connect, program: Callable[[], str]) -> None:
+    """Its numbers may have been given out before: the first write to it, not the first read, breaks with the past."""
+    with redis_server("--repl-diskless-sync-delay", "0", program=program()) as primary:
+        old = RedisRegistry(redis_client(primary.url))
+        changes = old.apply([entry()], 0)
+        with (
+            redis_server("--replicaof", "127.0.0.1", str(primary.port), program=program()) as server,
+            server.client() as client,
+        ):
+            _until_synced(client)
+            client.replicaof("NO", "ONE")
+            registry = RedisRegistry(redis_client(server.url))
+            cursors = [old.snapshot().cursor, registry.snapshot().cursor]
+            known = registry.changes(Cursor(cursors[0].epoch, 0))
+            written = registry.apply([entry(subject("bob")), entry(subject("eve"))], 0)
+            after = registry.snapshot().cursor
+
+    assert (changes, cursors[0]) == (known, cursors[1])
+    assert ([2, 3], 3, False) == ([change.seq for change in written], after.seq, after.epoch == cursors[0].epoch)
+
+
+def test_a_snapshot_of_two_servers_is_none(redis_client: Connect) -> None:
+    """Where another server takes over while entries are read, their order is another, and the reader is told."""
+    with redis_server("--appendonly", "yes", "--appendfsync", "always") as server:
+        registry = RedisRegistry(redis_client(server.url))
+        registry.apply([entry(subject(str(number))) for number in range(3 * SCAN)], 0)
+        entries = registry.snapshot().entries
+        next(entries)
+        server.kill()
+        server.start()
+
+        with pytest.raises(RegistryUnavailable, match="took over"):
+            list(entries)
 
 
 def test_slow_redis_is_unavailable(redis_url: str, redis_client: Connect) -> None:

