@@ -140,6 +140,7 @@ FAULTS: dict[str, tuple[Mapping[str, str], str]] = {
 
 
 REDIS = "TOKENWARD_REDIS__"
+MODES = ("standalone", "sentinel", "cluster")
 CONTRADICTIONS: dict[str, tuple[dict[str, str], str]] = {
     "nodes alone": ({"NODES": '["a:1"]'}, "mode is standalone, so nodes are not asked"),
     "no nodes": ({"MODE": "cluster"}, "mode is cluster, so nodes must name at least one host:port"),
@@ -219,3 +220,9 @@ def test_the_quickstarts_settings_are_settings(tmp_path: Path, text: str) -> Non
     settings = read_settings(written(tmp_path, text), {})
 
     assert {"keycloak.events": "keycloak"} == settings.route.sources
+
+
+@pytest.mark.parametrize(("text", "mode"), list(zip(blocks("redis.md", "toml"), MODES, strict=True)))
+def test_the_modes_of_redis_are_settings(tmp_path: Path, text: str, mode: str) -> None:
+    """What docs/redis.md shows of each mode is accepted."""
+    assert mode == read_settings(written(tmp_path, text), {}).redis.mode
