@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import httpx
 import pytest
 
-from api.server import Address, run, serving
+from api.server import SPARE_DESCRIPTORS, Address, run, serving
 from tests.api.running import Running, clock, running
 from tests.servers.process import end, listens, until
 
@@ -71,6 +71,18 @@ def test_readers_that_wait_do_not_hold_the_end_up() -> None:
         answers = [received(poll), received(stream)]
 
         assert (0, b'"cursor":"e1:0"}\n', b"\n\n\r\n0\r\n\r\n") == (served.wait(10), answers[0][-17:], answers[1][-9:])
+
+
+def test_a_server_may_have_as_many_connections_as_it_takes() -> None:
+    """A system that allows few open files by default does not turn readers away: the server asks for more."""
+    program = (
+        "import resource; from tests.api.running import running; from api.server import Limits\n"
+        "resource.setrlimit(resource.RLIMIT_NOFILE, (200, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))\n"
+        "with running(limits=Limits(connections=300)): print(resource.getrlimit(resource.RLIMIT_NOFILE)[0])"
+    )
+    told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
+
+    assert 300 + SPARE_DESCRIPTORS == int(told.stdout)
 
 
 def received(connection: socket.socket) -> bytes:
