@@ -1,14 +1,27 @@
 """The followers of all shards of a registry, as one: each has a thread of its own, so that none waits for another."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from time import monotonic
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
-from revocation.follower import WAIT_MS, Follower, Told
+from revocation.follower import WAIT_MS, Follower
 from revocation.following import LONGEST_PAUSE
+from revocation.record import Change
 from revocation.registry import Whole
 from revocation.replica import Replica
+
+
+class Listener(Protocol):
+    """Who is told what the followers bring, in the followers' threads."""
+
+    def on_changes(self, shard: int, changes: Sequence[Change]) -> None:
+        """The replica has taken these changes over."""
+        ...
+
+    def on_snapshot(self, shard: int) -> None:
+        """The replica has taken a snapshot of this shard over."""
+        ...
 
 
 class Followers:
@@ -22,9 +35,10 @@ class Followers:
         *,
         wait_ms: int = WAIT_MS,
         longest_pause: float = LONGEST_PAUSE,
-        on_changes: Told = lambda _shard, _changes: None,
-        on_snapshot: Callable[[int], None] = lambda _shard: None,
     ) -> None:
+        self.replica = replica
+        self.shards = registry.shards
+        self._listener: Listener | None = None
         self.each = tuple(
             Follower(
                 shard,
@@ -33,11 +47,15 @@ class Followers:
                 shard=number,
                 wait_ms=wait_ms,
                 longest_pause=longest_pause,
-                on_changes=on_changes,
-                on_snapshot=on_snapshot,
+                on_changes=self._on_changes,
+                on_snapshot=self._on_snapshot,
             )
             for number, shard in enumerate(registry.shards)
         )
+
+    def listen(self, listener: Listener) -> None:
+        """Tell `listener` from now on; call it before `start`."""
+        self._listener = listener
 
     @property
     def resyncs(self) -> int:
@@ -90,3 +108,11 @@ class Followers:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.stop()
+
+    def _on_changes(self, shard: int, changes: Sequence[Change]) -> None:
+        if self._listener is not None:
+            self._listener.on_changes(shard, changes)
+
+    def _on_snapshot(self, shard: int) -> None:
+        if self._listener is not None:
+            self._listener.on_snapshot(shard)

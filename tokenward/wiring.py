@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import SecretStr
 
 from api.app import Api, create_app
+from api.feed.limits import FeedLimits
 from detector.batch import RefreshBatch
 from detector.model import Forest
 from detector.tallies import Tallies
@@ -212,18 +213,19 @@ def route_of(
 
 
 def api_of(settings: Settings, registry: Whole) -> tuple[Api, Replica, Followers]:
-    """The API's application with its replica and the follower, which the application's lifespan starts and stops."""
+    """The API's application with its replica and the followers, which the application's lifespan starts and stops."""
     replica = Replica(settings.key, len(registry.shards))
-    follower = Followers(registry, replica, clock)
+    followers = Followers(registry, replica, clock)
     app = create_app(
         replica=replica,
         registry=registry,
-        follower=follower,
+        followers=followers,
         clock=clock,
         digest_key=settings.key,
         version=__version__,
+        limits=FeedLimits(**settings.feed.model_dump()),
     )
-    return app, replica, follower
+    return app, replica, followers
 
 
 def consumer_options(settings: Settings) -> dict[str, Any]:
