@@ -98,6 +98,8 @@ ATTACKS: dict[str, tuple[str, str]] = {
     "a payload that is a list": (ELLIPTIC.sign(b"[]"), "malformed"),
     "a payload that is text": (ELLIPTIC.sign(b'"x"'), "malformed"),
     "a payload that is another token": (ELLIPTIC.sign(GENUINE.encode(), {"cty": "JWT"}), "malformed"),
+    "half a character": (said(r'"exp":9e9,"sub":"\ud800"'), "malformed"),
+    "half a character in a name": (said(r'"exp":9e9,"\ud800":1'), "malformed"),
     "a payload without end": (ELLIPTIC.sign(b'{"iss":' + b"[" * 9_000), "malformed"),
     "a payload that is no UTF-8": (ELLIPTIC.sign(b'{"iss":"\xff"}'), "malformed"),
     "JSON serialisation": (json.dumps({"protected": HEADER, "payload": BODY, "signature": SIGNATURE}), "malformed"),
