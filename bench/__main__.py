@@ -15,6 +15,7 @@ BENCHES = {
     "geoip": "bench.geoip",
     "quality": "bench.quality",
     "reuse": "bench.reuse",
+    "rollover": "bench.rollover",
     "travel": "bench.travel",
     "worker": "bench.worker",
 }
