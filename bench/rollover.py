@@ -12,7 +12,6 @@ import asyncio
 import contextlib
 import itertools
 import math
-import statistics
 import subprocess
 import sys
 import time
@@ -102,9 +101,10 @@ def rollover(case: str, plan: Plan) -> Seen:
 
 
 async def _run(case: str, plan: Plan, issuer: Issuer, port: int) -> Seen:
-    tokens = _Tokens(SigningKey("old"))
     new = SigningKey("new", number=1)
-    honest = Asker(port, plan.per_second, CONNECTIONS, tokens.next)
+    # Signed beforehand, so that signing does not hold up the questions of that moment.
+    sessions = _Sessions(_signed_by(SigningKey("old")), _signed_by(new))
+    honest = Asker(port, plan.per_second, CONNECTIONS, sessions.next)
     numbers = itertools.count()
     flood = Asker(port, plan.invented, FLOOD_CONNECTIONS, lambda: _invented(next(numbers)))
     before = max(plan.before, 2 * max(REFRESH_SECONDS, plan.least)) if case == "ahead" else plan.before
@@ -120,7 +120,7 @@ async def _run(case: str, plan: Plan, issuer: Issuer, port: int) -> Seen:
     if case != "ahead":
         issuer.publish(SigningKey("old"), new)
     turned = time.perf_counter()
-    tokens.sign_by(new)
+    sessions.renew()
     await asyncio.gather(*tasks)
     interval = min(plan.least, REFRESH_SECONDS) if case == "ahead" else plan.least
     most = 2 + math.ceil((time.perf_counter() - began) / interval) if case != "unannounced" else 2
@@ -129,7 +129,7 @@ async def _run(case: str, plan: Plan, issuer: Issuer, port: int) -> Seen:
 
 def _seen(honest: Asker, flood: Asker, turned: float, fetches: int, most: int) -> Seen:
     # Not from the very start: connections are opened then, and every token is new.
-    settled = turned - (turned - min(one.asked for one in honest.answers)) / 2
+    settled = (turned + min(one.asked for one in honest.answers)) / 2
     before = [one for one in honest.answers if settled <= one.asked < turned]
     during = [one for one in honest.answers if turned <= one.asked < turned + 1]
     return Seen(
@@ -147,22 +147,29 @@ def _seen(honest: Asker, flood: Asker, turned: float, fetches: int, most: int) -
 
 
 def _p99(answers: Sequence[Answered]) -> float:
-    return round(1000 * statistics.quantiles([one.seconds for one in answers], n=100)[98], 2)
+    seconds = sorted(one.seconds for one in answers)
+    return round(1000 * seconds[len(seconds) * 99 // 100], 2) if seconds else math.nan
 
 
-class _Tokens:
-    """The tokens of so many sessions, in turn."""
+class _Sessions:
+    """Sessions that present their tokens in turn, and later all their new ones."""
 
-    def __init__(self, key: SigningKey) -> None:
-        self.sign_by(key)
+    def __init__(self, old: Sequence[str], new: Sequence[str]) -> None:
+        self._tokens = itertools.cycle(old)
+        self._new = new
 
-    def sign_by(self, key: SigningKey) -> None:
-        """Let all be signed by that key, now."""
-        self._tokens = itertools.cycle([key.sign(_payload(f"s{number}")) for number in range(SESSIONS)])
+    def renew(self) -> None:
+        """Let all present their new tokens from now on."""
+        self._tokens = itertools.cycle(self._new)
 
     def next(self) -> str:
         """The next session's."""
         return next(self._tokens)
+
+
+def _signed_by(key: SigningKey) -> list[str]:
+    """A token of each session."""
+    return [key.sign(_payload(f"s{number}")) for number in range(SESSIONS)]
 
 
 def _payload(sid: str) -> dict[str, object]:
