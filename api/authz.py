@@ -35,8 +35,8 @@ UNNAMED = "(unknown)"
 _EMPTY = (b"content-length", b"0")
 _NO_STORE = (b"cache-control", b"no-store")
 _CLOSE = (b"connection", b"close")
-_STATUSES = ("active", "quarantined", "revoked", "unknown", "missing", "invalid", "stale", "unverifiable")
-_STATUS = {status: (b"x-token-status", status.encode()) for status in _STATUSES}
+STATUSES = ("active", "quarantined", "revoked", "unknown", "missing", "invalid", "stale", "unverifiable")
+_STATUS = {status: (b"x-token-status", status.encode()) for status in STATUSES}
 _NOBODY = (b"x-token-subject", b"")
 _PROOFS = "ES256 ES384 ES512 PS256 PS384 PS512 RS256 RS384 RS512 EdDSA"
 """What a DPoP proof may be signed with (RFC 9449, section 5.1); the resource server looks at it."""
@@ -122,7 +122,11 @@ class Authz:
         if token is None:
             token = await self._tokens.verify(found.token) if verify else self._tokens.read(found.token)
             now = self._clock()
-        if token.bound and verify and found.scheme == "Bearer" and not found.by_cookie:
+        return self._decide(served, found, token, now)
+
+    def _decide(self, served: "_Served", found: Presented, token: Token, now: int) -> Verdict:
+        """What becomes of a good token."""
+        if token.bound and served.profile.verify and found.scheme == "Bearer" and not found.by_cookie:
             self._counts.token_refused("unproven")
             return served.unproven
         claims = token.claims if found.address is None else replace(token.claims, ip=found.address)
@@ -132,7 +136,10 @@ class Authz:
         if self._is_stale(served, now):
             http = 200 if served.profile.when_stale == "open" else 403
             return Verdict(http, "stale", (b"x-token-subject", token.subject))
-        return Verdict(200, answer.state, (b"x-token-subject", token.subject), *served.cached(token, now))
+        subject = (b"x-token-subject", token.subject)
+        if not served.profile.cache_s:
+            return Verdict(200, answer.state, subject)
+        return Verdict(200, answer.state, subject, served.kept(token, now), served.vary)
 
     def _anonymous(self, served: "_Served", found: Presented) -> Verdict:
         """Without a token: only a revoked address is refused where anybody may pass.
@@ -194,7 +201,8 @@ class _Served:
         both = (self._invalid["Bearer"], profile.challenge("DPoP", algs=_PROOFS))
         self.unproven = Verdict(401, "invalid", more=both)
         read = filter(None, (b"authorization", self.cookie and b"cookie", self.address_header))
-        self._vary = ((b"vary", b", ".join(read)),)
+        #: What an answer that may be kept depends on.
+        self.vary = ((b"vary", b", ".join(read)),)
 
     def refusal(self, answer: Answer, subject: bytes, scheme: str, now: int) -> Verdict:
         """What a token is told that the registry knows to be bad."""
@@ -208,13 +216,10 @@ class _Served:
         )
         return Verdict(401, "quarantined", (b"x-token-subject", subject), more=(challenge,))
 
-    def cached(self, token: Token, now: int) -> tuple[Header, tuple[Header, ...]]:
-        """How long the gateway may remember that the token was let pass, and of which headers that depends."""
-        seconds = self.profile.cache_s
-        if not seconds:
-            return _NO_STORE, ()
-        left = int(min(seconds, (token.until - now) // 1000))
-        return (b"cache-control", b"max-age=%d" % left if left else b"no-store"), self._vary
+    def kept(self, token: Token, now: int) -> Header:
+        """How long the gateway may remember that the token was let pass."""
+        left = int(min(self.profile.cache_s, (token.until - now) // 1000))
+        return (b"cache-control", b"max-age=%d" % left) if left else _NO_STORE
 
 
 def _max_age(answer: Answer, now: int) -> int:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from api.profiles import Header
 
-SCHEMES = {b"bearer": "Bearer", b"dpop": "DPoP"}
+SCHEMES = {b"Bearer": "Bearer", b"bearer": "Bearer", b"dpop": "DPoP"}
 
 
 class Presented(NamedTuple):
@@ -30,24 +30,31 @@ def presented(headers: Iterable[Header], cookie: bytes | None, address_header: b
     RFC 6750, section 2: a client uses no more than one way. A second `Authorization` line is refused even if it says
     the same, as gateways differ in which they forward.
     """
-    authorizations: list[bytes] = []
+    authorization = told = None
     cookies: list[bytes] = []
-    addresses: list[bytes] = []
+    repeated = told_twice = False
     for name, value in headers:
         if name == b"authorization":
-            authorizations.append(value)
+            repeated = authorization is not None
+            authorization = value
         elif name == b"cookie" and cookie is not None:
             cookies += _named(value, cookie)
         elif name == address_header:
-            addresses.append(value)
-    address = _address(addresses[0]) if len(addresses) == 1 else None
-    scheme, _, rest = authorizations[0].strip().partition(b" ") if authorizations else (b"", b"", b"")
-    known = SCHEMES.get(scheme.lower())
-    token = rest.strip() if known else None
-    ambiguous = len(authorizations) > 1 or token == b"" or len({*cookies, *([token] if token else [])}) > 1
+            told_twice = told is not None
+            told = value
+    address = None if told is None or told_twice else _address(told)
+    token, scheme = (None, None) if authorization is None else _bearer(authorization)
+    ambiguous = repeated or token == b"" or (bool(cookies) and len({*cookies, token or cookies[0]}) > 1)
     if token is None and cookies and not ambiguous:
         return Presented(cookies[0], "Bearer", True, False, address)
-    return Presented(token, known or "Bearer", False, ambiguous, address)
+    return Presented(token, scheme or "Bearer", False, ambiguous, address)
+
+
+def _bearer(authorization: bytes) -> tuple[bytes | None, str | None]:
+    """The token and its scheme; None where it is of another scheme."""
+    scheme, _, token = authorization.strip().partition(b" ")
+    known = SCHEMES.get(scheme) or SCHEMES.get(scheme.lower())
+    return (token.strip(), known) if known else (None, None)
 
 
 def _address(value: bytes) -> str | None:

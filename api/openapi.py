@@ -7,6 +7,7 @@ import msgspec
 from fastapi import FastAPI
 
 from api import schemas
+from api.authz_openapi import authz_paths
 from api.examples import BATCH_ANSWER, BATCH_QUESTION, CHECK_ANSWERS, CHECK_QUESTIONS
 from api.problems import (
     BAD_REQUEST,
@@ -65,7 +66,7 @@ def documented(app: FastAPI) -> Callable[[], Json]:
     def openapi() -> Json:
         if not made:
             document = generate()
-            document["paths"] = _check_paths() | document["paths"]
+            document["paths"] = _check_paths() | authz_paths() | document["paths"]
             document.setdefault("components", {}).setdefault("schemas", {}).update(_schemas())
             for path in document["paths"].values():
                 for operation in path.values():

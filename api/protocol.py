@@ -76,6 +76,9 @@ class BoundedProtocol(HttpToolsProtocol):
         self._arriving = False
         super().on_message_complete()
 
+    def _unsupported_upgrade_warning(self) -> None:
+        """Nothing is upgraded here; whoever asks for it gets an answer, and does not fill the log."""
+
     def _disarm(self) -> None:
         if self._deadline is not None:
             self._deadline.cancel()

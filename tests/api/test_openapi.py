@@ -47,6 +47,10 @@ def test_every_route_is_in_the_document(document: Json) -> None:
     assert {
         "/v1/check": {"post"},
         "/v1/check/batch": {"post"},
+        "/authz": {"get"},
+        "/authz/{rest}": {"get"},
+        "/authz:{profile}": {"get"},
+        "/authz:{profile}/{rest}": {"get"},
         "/v1/revocations": {"get"},
         "/healthz": {"get"},
         "/readyz": {"get"},

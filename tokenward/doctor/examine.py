@@ -7,6 +7,7 @@ from redis.exceptions import RedisError
 
 from revocation.errors import RegistryError
 from tokenward.doctor.finding import Finding, fail, ok, warn
+from tokenward.doctor.issuers import examine_issuers
 from tokenward.doctor.topics import examine_kafka
 from tokenward.faults import Failure
 from tokenward.settings import Settings, unknown_variables
@@ -23,6 +24,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     """All findings, as they come."""
     yield from _settings(settings)
     yield from _policy(settings)
+    yield from examine_issuers(settings)
     yield from _geoip(settings)
     yield from _redis(settings)
     yield from examine_kafka(settings)
