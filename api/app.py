@@ -1,6 +1,6 @@
-"""The application: the check path and the feed, and behind them FastAPI for everything else."""
+"""The application: the check path, `/authz` and the feed, and behind them FastAPI for everything else."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -8,6 +8,8 @@ from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 from starlette.concurrency import run_in_threadpool
 
+from api.authz import PREFIX, Authz
+from api.authz_openapi import authz_paths
 from api.body import Message, Receive, Scope, Send
 from api.check import CheckPath
 from api.feed.feed import Feed
@@ -17,9 +19,12 @@ from api.feed.openapi import feed_paths
 from api.metrics import ApiCollector, Counts
 from api.openapi import DESCRIPTION, SUMMARY, documented
 from api.problems import install
+from api.profiles import Profile
 from api.routes.replicas import replica_routes
 from api.routes.revocations import revocation_routes
 from api.routes.service import service_routes
+from api.tokens import Tokens
+from api.trust import TrustedIssuer
 from api.view import RegistryView
 from revocation.followers import Followers
 from revocation.registry import Whole
@@ -29,12 +34,13 @@ Served = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
 class Api:
-    """The ASGI application: looks a request's path up in a dict, and hands what is not there to FastAPI."""
+    """The ASGI application: serves the paths of gateways itself, and hands everything else to FastAPI."""
 
-    def __init__(self, check: CheckPath, feed: Feed, fastapi: FastAPI, counts: Counts) -> None:
-        #: Everything but the check path and the feed.
+    def __init__(self, check: CheckPath, authz: Authz, feed: Feed, fastapi: FastAPI, counts: Counts) -> None:
+        #: Everything but the check path, `/authz` and the feed.
         self.fastapi = fastapi
         self._check = check
+        self._authz = authz
         self._feed = feed
         self._counts = counts
         self._raw: dict[str, Served] = {"/v1/check": check.check, "/v1/check/batch": check.batch}
@@ -52,6 +58,8 @@ class Api:
             except Exception:
                 await self._check.fail(scope, send)
                 raise
+        elif scope["type"] == "http" and scope["path"].startswith(PREFIX):
+            await self._authz(scope, receive, send)
         elif scope["type"] == "http":
             feed = self._feed.raw.get(scope["path"])
             await (self._counted if feed is None else feed)(scope, receive, send)
@@ -83,17 +91,21 @@ def create_app(
     version: str,
     metrics: CollectorRegistry | None = None,
     limits: FeedLimits | None = None,
+    issuers: Sequence[TrustedIssuer] = (),
+    profiles: Mapping[str, Profile] | None = None,
 ) -> Api:
     """Build the application. Its lifespan starts and stops `followers`, which fill `replica` from `registry`'s shards.
 
     `clock` gives epoch milliseconds; `digest_key` is the replica's, for look-ups by identity; `metrics` is what
-    `/metrics` shows, where others may have registered too (a new one by default); `limits` bounds the feed.
+    `/metrics` shows, where others may have registered too (a new one by default); `limits` bounds the feed. `/authz`
+    takes tokens of `issuers`, and has `profiles` besides the default one.
     """
     counts = Counts()
     feed = Feed(replica, followers.shards, clock, counts, limits or FeedLimits())
     followers.listen(feed.recent)
+    tokens = Tokens(issuers, clock)
     shown = CollectorRegistry() if metrics is None else metrics
-    shown.register(ApiCollector(counts, replica, followers, clock))
+    shown.register(ApiCollector(counts, replica, followers, clock, tokens))
     shown.register(FeedCollector(feed))
     view = RegistryView(replica, registry, clock, digest_key)
     fastapi = FastAPI(
@@ -101,27 +113,30 @@ def create_app(
         summary=SUMMARY,
         description=DESCRIPTION,
         version=version,
-        lifespan=_following(followers, feed),
+        lifespan=_following(followers, feed, tokens),
         redoc_url=None,
     )
     fastapi.include_router(revocation_routes(view))
     fastapi.include_router(replica_routes(feed.replicas))
     fastapi.include_router(service_routes(view, followers, shown, version))
     install(fastapi, counts.refusal)
-    fastapi.openapi = documented(fastapi, feed_paths())  # type: ignore[method-assign]
-    return Api(CheckPath(replica, clock, counts), feed, fastapi, counts)
+    fastapi.openapi = documented(fastapi, authz_paths(), feed_paths())  # type: ignore[method-assign]
+    authz = Authz(replica, tokens, profiles or {}, clock, counts)
+    return Api(CheckPath(replica, clock, counts), authz, feed, fastapi, counts)
 
 
-def _following(followers: Followers, feed: Feed) -> Callable[[FastAPI], Any]:
+def _following(followers: Followers, feed: Feed, tokens: Tokens) -> Callable[[FastAPI], Any]:
     """The lifespan: requests are taken at once; `/readyz` says when the first snapshot has come."""
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         feed.recent.start()
         followers.start()
+        tokens.start()
         try:
             yield
         finally:
+            await tokens.stop()
             await run_in_threadpool(followers.stop)
 
     return lifespan

@@ -12,7 +12,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from api.problems import BUSY, HEADERS_TOO_LARGE, MEDIA_TYPE, TIMEOUT, Problem
 
-HEAD_BYTES = 16 * 1024
+HEAD_BYTES = 32 * 1024
 ARRIVAL_SECONDS = 10.0
 UNTAKEN_SECONDS = 30.0
 CONNECTIONS = 4096
@@ -83,6 +83,9 @@ class BoundedProtocol(HttpToolsProtocol):
         """It is whole."""
         self._arriving = False
         super().on_message_complete()
+
+    def _unsupported_upgrade_warning(self) -> None:
+        """Nothing is upgraded here; whoever asks for it gets an answer, and does not fill the log."""
 
     def pause_writing(self) -> None:
         """The client takes less than it is sent."""

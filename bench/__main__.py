@@ -18,6 +18,7 @@ BENCHES = {
     "registry": "bench.registry",
     "replica": "bench.replica",
     "reuse": "bench.reuse",
+    "rollover": "bench.rollover",
     "travel": "bench.travel",
     "worker": "bench.worker",
 }

@@ -9,6 +9,7 @@ from pydantic import SecretStr
 
 from api.app import Api, create_app
 from api.feed.limits import FeedLimits
+from api.trust import TrustedIssuer
 from detector.batch import RefreshBatch
 from detector.model import Forest
 from detector.tallies import Tallies
@@ -48,10 +49,15 @@ def clock() -> int:
 
 def issuers_of(settings: Settings, *, fallback: bool = False) -> Issuers:
     """The configured issuers; with `fallback` an unmapped tenant becomes an issuer of its own (files only)."""
-    configured = {iss: Issuer(iss=iss, **section.model_dump()) for iss, section in settings.issuers.items()}
+    configured = {iss: Issuer(iss=iss, **section.of_telemetry()) for iss, section in settings.issuers.items()}
     for issuer in configured.values():
         _format(issuer.format, f'issuers."{issuer.iss}".format')
     return Issuers(configured, fallback=fallback)
+
+
+def trusted_of(settings: Settings) -> list[TrustedIssuer]:
+    """The configured issuers as `/authz` trusts them."""
+    return [section.trusted(iss) for iss, section in settings.issuers.items()]
 
 
 def places_of(city: Path | None, asn: Path | None) -> Places:
@@ -223,6 +229,8 @@ def api_of(settings: Settings, registry: Whole) -> tuple[Api, Replica, Followers
         clock=clock,
         digest_key=settings.key,
         version=__version__,
+        issuers=trusted_of(settings),
+        profiles={name: section.profile() for name, section in settings.authz.items()},
         limits=FeedLimits(**settings.feed.model_dump()),
     )
     return app, replica, followers

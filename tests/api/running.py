@@ -1,7 +1,7 @@
 """A running API for the tests: the real server on a free port, a registry in memory, and a clock that stands still."""
 
 import socket
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import httpx
@@ -9,7 +9,9 @@ from prometheus_client import CollectorRegistry
 
 from api.app import Api, create_app
 from api.feed.limits import FeedLimits
+from api.profiles import Profile
 from api.server import Address, Limits, serving
+from api.trust import TrustedIssuer
 from revocation.followers import Followers
 from revocation.memory import MemoryRegistry
 from revocation.record import Revocation, Scope, State, Subject, digester, shard_of
@@ -58,6 +60,8 @@ class Running:
         registry: Registry | None,
         check_clock: Callable[[], int],
         *,
+        issuers: Sequence[TrustedIssuer] = (),
+        profiles: Mapping[str, Profile] | None = None,
         shards: Sequence[Registry] | None = None,
         feed: FeedLimits | None = None,
     ) -> None:
@@ -68,6 +72,8 @@ class Running:
         self.replica = Replica(KEY, len(self.shards))
         self.followers = Followers(self.whole, self.replica, clock)
         self._check_clock = check_clock
+        self._issuers = issuers
+        self._profiles = profiles
         self._feed = feed
         self.metrics = CollectorRegistry()
         self.address: Address
@@ -83,6 +89,8 @@ class Running:
             digest_key=KEY,
             version="1.2.3",
             metrics=self.metrics,
+            issuers=self._issuers,
+            profiles=self._profiles,
             limits=self._feed,
         )
 
@@ -131,11 +139,13 @@ def running(
     ready: bool = True,
     limits: Limits | None = None,
     check_clock: Callable[[], int] = clock,
+    issuers: Sequence[TrustedIssuer] = (),
+    profiles: Mapping[str, Profile] | None = None,
     shards: Sequence[Registry] | None = None,
     feed: FeedLimits | None = None,
 ) -> Iterator[Running]:
     """Serve while the block runs; `ready`: from the first snapshot on."""
-    parts = Running(registry, check_clock, shards=shards, feed=feed)
+    parts = Running(registry, check_clock, issuers=issuers, profiles=profiles, shards=shards, feed=feed)
     with serving(parts.app(), limits=limits) as address, httpx.Client(base_url=address.url, timeout=10) as http:
         parts.address, parts.http = address, http
         if ready:

@@ -51,6 +51,10 @@ def test_every_route_is_in_the_document(document: Json) -> None:
     assert {
         "/v1/check": {"post"},
         "/v1/check/batch": {"post"},
+        "/authz": {"get"},
+        "/authz/{rest}": {"get"},
+        "/authz:{profile}": {"get"},
+        "/authz:{profile}/{rest}": {"get"},
         "/v1/revocations": {"get"},
         "/v1/revocations/changes": {"get"},
         "/v1/revocations/stream": {"get"},

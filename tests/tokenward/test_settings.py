@@ -199,6 +199,12 @@ def test_each_fault_is_one_sentence(environ: Mapping[str, str], sentence: str) -
             "".join(f'[issuers."https://{name}"]\nformat = "keycloak"\ntenant = "t"\n' for name in "ab"),
             r"two issuers are mapped to one tenant \(keycloak t\)",
         ),
+        ('[issuers."https://a"]\njwks_uri = "http://a/keys"\n', "jwks_uri must be https://"),
+        ('[issuers."https://a"]\nalgorithms = ["HS256"]\n', "there is no algorithm HS256; there are RS256"),
+        ('[issuers."https://a"]\ntoken_types = ["logout+jwt"]\n', r"access tokens have other types than logout\+jwt"),
+        ('[authz."a/b"]\n', "'a/b' cannot name a profile"),
+        ('[authz.a]\nrealm = "\\""\n', "realm holds visible ASCII"),
+        ('[authz.a]\naddress_header = "x y"\n', "address_header is no name"),
     ],
 )
 def test_a_bad_file_is_refused(tmp_path: Path, text: str, sentence: str) -> None:

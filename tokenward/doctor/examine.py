@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from tokenward.doctor.finding import Finding, fail, ok, warn
+from tokenward.doctor.issuers import examine_issuers
 from tokenward.doctor.registry import examine_registry
 from tokenward.doctor.topics import examine_kafka
 from tokenward.faults import Failure
@@ -17,6 +18,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     """All findings, as they come."""
     yield from _settings(settings)
     yield from _policy(settings)
+    yield from examine_issuers(settings)
     yield from _geoip(settings)
     yield from examine_registry(settings)
     yield from examine_kafka(settings)
