@@ -119,7 +119,7 @@ class ApiCollector(Collector):
         counts, replica = self._counts, self._replica
         requests = counts.requests.copy()
         requests |= {("/v1/check", 200): sum(counts.single.values()), ("/v1/check/batch", 200): counts.batches}
-        cursor = replica.cursor
+        position = replica.position
         heard = replica.fresh_at
         return {
             "tokenward_check_total": {
@@ -131,7 +131,7 @@ class ApiCollector(Collector):
             "tokenward_http_refused_total": {(slug,): count for slug, count in counts.refusals.copy().items()},
             "tokenward_replica_ready": {(): float(self._follower.ready)},
             "tokenward_replica_entries": {(): len(replica)},
-            "tokenward_replica_seq": {} if cursor is None else {(): cursor.seq},
+            "tokenward_replica_seq": {} if position is None else {(): position.seq},
             "tokenward_replica_age_seconds": {} if heard == 0 else {(): max(0, self._clock() - heard) / 1000},
             "tokenward_replica_resyncs_total": {(): self._follower.resyncs},
             "tokenward_replica_failures_total": {(): self._follower.failures},

@@ -80,8 +80,8 @@ class Running:
     @property
     def seq(self) -> int:
         """The last change that the replica knows."""
-        cursor = self.replica.cursor
-        return -1 if cursor is None else cursor.seq
+        position = self.replica.position
+        return -1 if position is None else position.seq
 
     def check(self, **claims: object) -> dict[str, object]:
         """What `/v1/check` answers, without what it says of the registry."""
