@@ -15,8 +15,8 @@ MOST_COOKIES = 4
 
 _TOKEN = r"[A-Za-z0-9._~+/-]+=*"  # noqa: S105 - `b64token` of RFC 6750, section 2.1
 _FIELD = re.compile(rf"(bearer|dpop) +({_TOKEN}) *", re.IGNORECASE)
-#: The scheme ends where a token of RFC 9110, section 5.6.2, ends.
-_OURS = re.compile(r"\s*(bearer|dpop)(?![\w!#$%&'*+.^`|~-])", re.IGNORECASE)
+#: A scheme ends where a token of RFC 9110, section 5.6.2, ends; some servers join several fields by commas.
+_OURS = re.compile(r"(?:^|,)\s*(bearer|dpop)(?![\w!#$%&'*+.^`|~-])", re.IGNORECASE)
 _VALUE = re.compile(_TOKEN)
 
 
@@ -41,7 +41,7 @@ def in_header(fields: Sequence[str]) -> Presented | None:
         return None
     if len(fields) > 1:
         raise Malformed("There is more than one Authorization field.")
-    if not _OURS.match(fields[0]):
+    if not _OURS.search(fields[0]):
         return None
     found = _FIELD.fullmatch(fields[0])
     if found is None:

@@ -33,6 +33,7 @@ def test_header_is_read_as_the_rfcs_write_it(fields: list[str], expected: Presen
         ["Bearer\tabc"],
         [" Bearer  a b"],
         ["Bearer a,Bearer b"],
+        ["Basic a, Bearer b"],
         ["Bearer:abc"],
         ['Bearer "abc"'],
         ["Bearer ab=c"],
