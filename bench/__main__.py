@@ -14,6 +14,8 @@ BENCHES = {
     "engine": "bench.engine",
     "geoip": "bench.geoip",
     "quality": "bench.quality",
+    "registry": "bench.registry",
+    "replica": "bench.replica",
     "reuse": "bench.reuse",
     "travel": "bench.travel",
     "worker": "bench.worker",
