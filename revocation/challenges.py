@@ -11,6 +11,9 @@ import msgspec
 REALM = "tokenward"
 """The protection space that is named where nobody chose another."""
 
+PROOFS = "ES256 ES384 ES512 PS256 PS384 PS512 RS256 RS384 RS512 EdDSA"
+"""What a DPoP proof may be signed with (RFC 9449, section 5.1); the resource server looks at it."""
+
 _UNQUOTABLE = re.compile(r"[^\x20\x21\x23-\x5b\x5d-\x7e]")
 """What must not stand in a quoted value: the quote, the backslash, line ends, all that is not ASCII (RFC 6750, 3)."""
 
@@ -24,6 +27,7 @@ class Challenge(msgspec.Struct, frozen=True):
     def field(self, realm: str = REALM, *, scheme: str = "Bearer", max_age: int | None = None) -> str:
         """The value of one `WWW-Authenticate` field; `scheme` is the one that the request came with."""
         known = {"realm": realm, "error": self.error, "error_description": self.description, "max_age": max_age}
+        known |= {"algs": PROOFS} if scheme == "DPoP" else {}
         return f"{scheme} " + ", ".join(
             f'{name}="{quotable(str(value))}"' for name, value in known.items() if value is not None
         )

@@ -11,6 +11,7 @@ import pytest
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
+from revocation.challenges import PROOFS
 from revocation.claims import Claims
 from revocation.record import Revocation, Scope, State, Subject, digester
 from tests.api.running import ISSUER, KEY, NOW, TYPE, Running, entry
@@ -86,7 +87,7 @@ def test_every_claim_counts(site: Site, replica: Replica) -> None:
     bound = token("fine", cnf={"jkt": "key-bound"})
     by_key = jwt.encode({"iss": ISSUER}, "x" * 32, algorithm="HS256", headers={"kid": "k-bad"})
     with site(replica) as client:
-        assert [(401, REVOKED.replace("Bearer", "DPoP")), (401, REVOKED)] == [
+        assert [(401, f'{REVOKED.replace("Bearer", "DPoP")}, algs="{PROOFS}"'), (401, REVOKED)] == [
             said(client.get("/", headers={"Authorization": f"DPoP {bound}"})),
             said(client.get("/", headers={"Authorization": f"bearer {by_key}"})),
         ]

@@ -19,7 +19,11 @@ from revocation.challenges import INVALID_REQUEST, INVALID_TOKEN, MISSING, STEP_
         (
             INVALID_TOKEN,
             {"scheme": "DPoP"},
-            'DPoP realm="tokenward", error="invalid_token", error_description="The access token is no longer valid"',
+            (
+                'DPoP realm="tokenward", error="invalid_token", '
+                'error_description="The access token is no longer valid", '
+                'algs="ES256 ES384 ES512 PS256 PS384 PS512 RS256 RS384 RS512 EdDSA"'
+            ),
         ),
         (
             STEP_UP,
