@@ -8,6 +8,8 @@ from typing import Any
 from redis import Redis
 
 from api.app import Api, create_app
+from api.feed.limits import FeedLimits
+from api.followers import Followers, shards_of
 from detector.batch import RefreshBatch
 from detector.model import Forest
 from detector.tallies import Tallies
@@ -24,7 +26,6 @@ from ingest.sink import Sink
 from ingest.source import Source
 from ingest.telemetry import Telemetry
 from ingest.worker import Worker, WorkerTopics
-from revocation.follower import Follower
 from revocation.issuers import Issuer, Issuers
 from revocation.redis import RedisRegistry, connect
 from revocation.replica import Replica
@@ -198,19 +199,21 @@ def route_of(
     )
 
 
-def api_of(settings: Settings, registry: RedisRegistry) -> tuple[Api, Replica, Follower]:
-    """The API's application with its replica and the follower, which the application's lifespan starts and stops."""
-    replica = Replica(settings.key)
-    follower = Follower(registry, replica, clock)
+def api_of(settings: Settings, registry: RedisRegistry) -> tuple[Api, Replica, Followers]:
+    """The API's application with its replica and the followers, which the application's lifespan starts and stops."""
+    shards = shards_of(registry)
+    replica = Replica(settings.key, len(shards))
+    followers = Followers(shards, replica, clock)
     app = create_app(
         replica=replica,
         registry=registry,
-        follower=follower,
+        followers=followers,
         clock=clock,
         digest_key=settings.key,
         version=__version__,
+        limits=FeedLimits(**settings.feed.model_dump()),
     )
-    return app, replica, follower
+    return app, replica, followers
 
 
 def consumer_options(settings: Settings) -> dict[str, Any]:

@@ -1,17 +1,18 @@
 """A running API for the tests: the real server on a free port, a registry in memory, and a clock that stands still."""
 
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import httpx
 from prometheus_client import CollectorRegistry
 
 from api.app import Api, create_app
+from api.feed.limits import FeedLimits
+from api.followers import Followers
 from api.server import Address, Limits, serving
-from revocation.follower import Follower
 from revocation.memory import MemoryRegistry
-from revocation.record import Revocation, Scope, State, Subject, digester
+from revocation.record import Revocation, Scope, State, Subject, digester, shard_of
 from revocation.registry import Registry
 from revocation.replica import Replica
 from tests.servers.process import until
@@ -51,11 +52,21 @@ def entry(
 class Running:
     """The parts of one API, and a client of it."""
 
-    def __init__(self, registry: Registry | None, check_clock: Callable[[], int]) -> None:
-        self.registry = registry or MemoryRegistry("e1")
-        self.replica = Replica(KEY)
-        self.follower = Follower(self.registry, self.replica, clock)
+    def __init__(
+        self,
+        registry: Registry | None,
+        check_clock: Callable[[], int],
+        *,
+        shards: Sequence[Registry] | None = None,
+        feed: FeedLimits | None = None,
+    ) -> None:
+        self.shards = shards or [registry or MemoryRegistry("e1")]
+        #: The first shard; most tests have no other.
+        self.registry = self.shards[0]
+        self.replica = Replica(KEY, len(self.shards))
+        self.followers = Followers(self.shards, self.replica, clock)
         self._check_clock = check_clock
+        self._feed = feed
         self.metrics = CollectorRegistry()
         self.address: Address
         self.http: httpx.Client
@@ -65,17 +76,23 @@ class Running:
         return create_app(
             replica=self.replica,
             registry=self.registry,
-            follower=self.follower,
+            followers=self.followers,
             clock=self._check_clock,
             digest_key=KEY,
             version="1.2.3",
             metrics=self.metrics,
+            limits=self._feed,
         )
 
     def refuse(self, *entries: Revocation) -> None:
         """Apply decisions, and wait until the replica knows them."""
         last = max(change.seq for change in self.registry.apply(entries, NOW))
         until(lambda: self.seq >= last, "the replica follows", seconds=5)
+
+    def tell(self, *entries: Revocation) -> None:
+        """Apply decisions, each in the shard of its subject."""
+        for one in entries:
+            self.shards[shard_of(one.subject, len(self.shards))].apply([one], NOW)
 
     @property
     def seq(self) -> int:
@@ -112,13 +129,15 @@ def running(
     ready: bool = True,
     limits: Limits | None = None,
     check_clock: Callable[[], int] = clock,
+    shards: Sequence[Registry] | None = None,
+    feed: FeedLimits | None = None,
 ) -> Iterator[Running]:
     """Serve while the block runs; `ready`: from the first snapshot on."""
-    parts = Running(registry, check_clock)
+    parts = Running(registry, check_clock, shards=shards, feed=feed)
     with serving(parts.app(), limits=limits) as address, httpx.Client(base_url=address.url, timeout=10) as http:
         parts.address, parts.http = address, http
         if ready:
-            until(lambda: parts.follower.ready, "the first snapshot", seconds=5)
+            until(lambda: parts.followers.ready, "the first snapshot", seconds=5)
         yield parts
 
 

@@ -12,6 +12,7 @@ import jsonschema
 import pytest
 
 from api.app import create_app
+from api.followers import Followers
 from api.server import serving
 from ingest.report import StepReport
 from ingest.route import Route
@@ -99,9 +100,9 @@ def test_an_address_that_tries_foreign_tokens_has_to_sign_in(names: Names, redis
         stack.enter_context(running(names.worker(registry)))
         stack.enter_context(running(names.origins(registry)))
         replica = Replica(KEY)
-        follower = Follower(RedisRegistry(stack.enter_context(connect(redis_url))), replica, clock)
+        followers = Followers([RedisRegistry(stack.enter_context(connect(redis_url)))], replica, clock)
         app = create_app(
-            replica=replica, registry=registry, follower=follower, clock=clock, digest_key=KEY, version="0"
+            replica=replica, registry=registry, followers=followers, clock=clock, digest_key=KEY, version="0"
         )
         api = stack.enter_context(serving(app))
         names.tell(*stranger.tries(150), partition=0)
