@@ -41,12 +41,12 @@ def in_header(fields: Sequence[str]) -> Presented | None:
         return None
     if len(fields) > 1:
         raise Malformed("There is more than one Authorization field.")
-    if not _OURS.search(fields[0]):
-        return None
     found = _FIELD.fullmatch(fields[0])
-    if found is None:
+    if found is not None:
+        return Presented(found[2], SCHEMES[found[1].lower()])
+    if _OURS.search(fields[0]):
         raise Malformed("The Authorization field is not a scheme, a space, and a token.")
-    return Presented(found[2], SCHEMES[found[1].lower()])
+    return None
 
 
 def in_cookies(fields: Iterable[str], name: str) -> list[Presented]:

@@ -41,6 +41,7 @@ def served(redis_url: str, port: int, log: Path) -> Iterator[subprocess.Popen[by
         process.wait(10)
 
 
+@pytest.mark.slow
 @pytest.mark.redis
 def test_survives_the_server(redis_url: str, redis_client: Connect, tmp_path: Path) -> None:
     """While the server is dead what is known is answered and the trouble told; the next one is followed further."""

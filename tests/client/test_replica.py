@@ -183,6 +183,12 @@ def test_says_what_is_wrong_with_an_argument(urls: str, options: dict[str, objec
     assert "secret" not in str(refused.value)
 
 
+def test_certificates_are_looked_for_at_once() -> None:
+    """A file that is not there is told when the replica is made, not with each connection."""
+    with pytest.raises(FileNotFoundError):
+        Replica("https://example.com", KEY, ca_file="/nowhere/ca.pem")
+
+
 def test_shows_no_secret() -> None:
     """Neither the key nor a header is in what is printed of it."""
     replica = Replica("https://example.com", "a-key-that-is-secret", headers={"Authorization": "Bearer very-secret"})

@@ -97,6 +97,8 @@ class FeedFollower(Following):
         self._stopping.set()
         self._feed.cut()
         super().stop(patience)
+        if not self.alive:
+            self._feed.close()
 
     def abandon(self) -> None:
         """Nothing runs here, as this is a process that was forked from the follower's; let its connections be."""

@@ -99,7 +99,7 @@ class RemoteFeed:
         self._wires.abandon()
 
     def close(self) -> None:
-        """Close the connections."""
+        """Close the connections, when nobody asks any more."""
         self._servers.close()
 
     def _ask(self, path: str, into: BinaryIO, bounds: Bounds, *, wait: float, coding: str) -> bool:
@@ -127,7 +127,7 @@ class RemoteFeed:
                 response.close()
                 raise
             response.release_conn()
-        except (HTTPError, OSError) as error:
+        except HTTPError as error:
             raise self._failed(error) from None
         return response.headers.get("Content-Encoding", "identity") != "identity"
 

@@ -17,7 +17,7 @@ from revocation.replica import Replica as Core
 from tokenward.client.clock import FeedClock
 from tokenward.client.follower import FeedFollower
 from tokenward.client.remote import RemoteFeed
-from tokenward.client.wires import Tls, checked
+from tokenward.client.wires import Tls, checked, readable
 
 KEY_BYTES = range(16, 65)
 WAIT_SECONDS = 25
@@ -61,6 +61,7 @@ class Replica:
 
     Raises:
         ValueError: an argument cannot be meant so.
+        OSError: one of the files cannot be read.
     """
 
     def __init__(
@@ -87,6 +88,7 @@ class Replica:
         self._max_staleness_ms = max_staleness_s * 1000
         # A copy that counts as stale after five seconds must not wait for 25 to hear that nothing has changed.
         self._wait = round(min(WAIT_SECONDS, max_staleness_s / 2), 3)
+        readable(ca_file, cert_file, key_file)
         self._tls = Tls(ca_file, cert_file, key_file)
         self._headers = dict(headers or {})
         self._clock = FeedClock()

@@ -10,6 +10,7 @@ import socket
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -100,7 +101,7 @@ class Servers:
         return max(0.0, self.asked.rests_until - self._clock())
 
     def close(self) -> None:
-        """Close all connections; for the thread that opened them."""
+        """Close all connections."""
         for server in self._servers:
             server.pool.close()
 
@@ -121,6 +122,17 @@ def checked(urls: str | Sequence[str]) -> tuple[str, ...]:
         if parts.username is not None or parts.password is not None:
             raise ValueError("A replica's URL holds no name and no password; give them in `headers`.")
     return listed
+
+
+def readable(*files: str | None) -> None:
+    """Look whether these files can be read, now rather than with the first connection.
+
+    Raises:
+        OSError: one cannot.
+    """
+    for file in files:
+        if file is not None:
+            Path(file).open("rb").close()
 
 
 def _pool(url: str, tls: Tls, wires: Wires) -> HTTPConnectionPool:
