@@ -14,7 +14,6 @@ from api.feed.feed import Feed
 from api.feed.limits import FeedLimits
 from api.feed.metrics import FeedCollector
 from api.feed.openapi import feed_paths
-from api.followers import Followers
 from api.metrics import ApiCollector, Counts
 from api.openapi import DESCRIPTION, SUMMARY, documented
 from api.problems import install
@@ -22,7 +21,8 @@ from api.routes.replicas import replica_routes
 from api.routes.revocations import revocation_routes
 from api.routes.service import service_routes
 from api.view import RegistryView
-from revocation.registry import Registry
+from revocation.followers import Followers
+from revocation.registry import Whole
 from revocation.replica import Replica
 
 Served = Callable[[Scope, Receive, Send], Awaitable[None]]
@@ -76,7 +76,7 @@ class Api:
 def create_app(
     *,
     replica: Replica,
-    registry: Registry,
+    registry: Whole,
     followers: Followers,
     clock: Callable[[], int],
     digest_key: bytes,

@@ -10,7 +10,7 @@ from starlette.concurrency import run_in_threadpool
 from api.problems import BUSY, NOT_READY, Refused
 from api.schemas import RegistryState
 from revocation.record import Revocation, Scope, State, Subject, digester, is_live
-from revocation.registry import Registry
+from revocation.registry import Whole
 from revocation.replica import Replica
 
 SLICE = 200
@@ -38,7 +38,7 @@ class Filter(NamedTuple):
 class RegistryView:
     """Reads `replica` on the event loop, and `registry` in a thread. `clock` gives epoch milliseconds."""
 
-    def __init__(self, replica: Replica, registry: Registry, clock: Callable[[], int], digest_key: bytes) -> None:
+    def __init__(self, replica: Replica, registry: Whole, clock: Callable[[], int], digest_key: bytes) -> None:
         self._replica = replica
         self._registry = registry
         self._clock = clock

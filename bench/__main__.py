@@ -13,6 +13,7 @@ BENCHES = {
     "deny": "bench.deny",
     "engine": "bench.engine",
     "geoip": "bench.geoip",
+    "propagation": "bench.propagation",
     "quality": "bench.quality",
     "registry": "bench.registry",
     "replica": "bench.replica",

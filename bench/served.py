@@ -17,8 +17,8 @@ from granian.constants import Interfaces, Loops
 
 from api.app import create_app
 from api.body import Receive, Send
-from api.followers import Followers
 from api.server import run
+from revocation.followers import Followers
 from revocation.memory import MemoryRegistry
 from revocation.record import Revocation, Scope, State, Subject, digester
 from revocation.replica import Replica
@@ -59,7 +59,7 @@ def subject(count: int) -> Application:
     return create_app(
         replica=replica,
         registry=registry,
-        followers=Followers([registry], replica, milliseconds),
+        followers=Followers(registry, replica, milliseconds),
         clock=milliseconds,
         digest_key=KEY,
         version="bench",

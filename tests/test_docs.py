@@ -73,6 +73,16 @@ def test_benches_named_in_documents_exist() -> None:
     assert benches
 
 
+def test_tests_named_in_documents_exist() -> None:
+    """What a document says that a test holds, a test of that name holds."""
+    files = (DOCS.parent / "tests").rglob("test_*.py")
+    tests = {name for path in files for name in re.findall(r"^def (test_\w+)", path.read_text(), re.MULTILINE)}
+    claimed = named(r"`(test_[a-z0-9_]+)`")
+
+    assert set() == claimed - tests
+    assert claimed
+
+
 def test_commands_named_in_documents_exist() -> None:
     """Every command in backticks or on a line of its own is one of the program's."""
     command = typer.main.get_command(app)

@@ -3,7 +3,10 @@
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
+
+from tokenward.redis_settings import RedisSettings
+from tokenward.section import Section
 
 LEAST_KEY_BYTES = 16
 """A shorter key could be guessed; then the digests would tell who is meant."""
@@ -13,12 +16,6 @@ MOST_KEY_BYTES = 64
 
 Port = Annotated[int, Field(ge=1, le=65_535)]
 PortOrNone = Annotated[int, Field(ge=0, le=65_535)]
-
-
-class Section(BaseModel):
-    """What all sections share: frozen, and a name that nobody knows is a fault."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class KafkaSettings(Section):
@@ -60,20 +57,6 @@ class KafkaSettings(Section):
         if "api_version" in further:
             further["api_version"] = tuple(further["api_version"])  # a file's list; kafka-python wants a tuple
         return plain | further
-
-
-class RedisSettings(Section):
-    """How the registry's Redis is reached."""
-
-    url: SecretStr = Field(
-        default=SecretStr("redis://127.0.0.1:6379/0"),
-        description="`redis://`, `rediss://` (TLS) or `unix://` address; a secret where a password stands in it.",
-    )
-    password: SecretStr | None = Field(
-        default=None, description="The password, where it does not stand in the address."
-    )
-    prefix: str = Field(default="tokenward", min_length=1, description="First part of every key's name.")
-    timeout_s: float = Field(default=5.0, gt=0, le=60, description="Longest wait for an answer, seconds.")
 
 
 class TopicsSettings(Section):

@@ -9,12 +9,13 @@ from prometheus_client import CollectorRegistry
 
 from api.app import Api, create_app
 from api.feed.limits import FeedLimits
-from api.followers import Followers
 from api.server import Address, Limits, serving
+from revocation.followers import Followers
 from revocation.memory import MemoryRegistry
 from revocation.record import Revocation, Scope, State, Subject, digester, shard_of
-from revocation.registry import Registry
+from revocation.registry import Registry, Whole
 from revocation.replica import Replica
+from revocation.shards import Shards
 from tests.servers.process import until
 
 KEY = bytes(range(32))
@@ -61,10 +62,11 @@ class Running:
         feed: FeedLimits | None = None,
     ) -> None:
         self.shards = shards or [registry or MemoryRegistry("e1")]
+        self.whole: Whole = self.shards[0] if len(self.shards) == 1 else Shards(self.shards)
         #: The first shard; most tests have no other.
         self.registry = self.shards[0]
         self.replica = Replica(KEY, len(self.shards))
-        self.followers = Followers(self.shards, self.replica, clock)
+        self.followers = Followers(self.whole, self.replica, clock)
         self._check_clock = check_clock
         self._feed = feed
         self.metrics = CollectorRegistry()
@@ -75,7 +77,7 @@ class Running:
         """The application of these parts."""
         return create_app(
             replica=self.replica,
-            registry=self.registry,
+            registry=self.whole,
             followers=self.followers,
             clock=self._check_clock,
             digest_key=KEY,

@@ -12,13 +12,13 @@ import jsonschema
 import pytest
 
 from api.app import create_app
-from api.followers import Followers
 from api.server import serving
 from ingest.report import StepReport
 from ingest.route import Route
 from ingest.worker import Worker
 from revocation.claims import Claims
 from revocation.follower import Follower
+from revocation.followers import Followers
 from revocation.redis import RedisRegistry, connect
 from revocation.replica import Replica
 from tests.rig import Names, clock
@@ -100,7 +100,7 @@ def test_an_address_that_tries_foreign_tokens_has_to_sign_in(names: Names, redis
         stack.enter_context(running(names.worker(registry)))
         stack.enter_context(running(names.origins(registry)))
         replica = Replica(KEY)
-        followers = Followers([RedisRegistry(stack.enter_context(connect(redis_url)))], replica, clock)
+        followers = Followers(RedisRegistry(stack.enter_context(connect(redis_url))), replica, clock)
         app = create_app(
             replica=replica, registry=registry, followers=followers, clock=clock, digest_key=KEY, version="0"
         )

@@ -1,0 +1,14 @@
+"""The users of `deploy/redis/users.acl`, with a password each, as `docs/redis.md` says."""
+
+from pathlib import Path
+
+FILE = Path(__file__).parents[2] / "deploy" / "redis" / "users.acl"
+WRITER, READER, ADMIN = "tokenward-writer", "tokenward-reader", "admin"
+PASSWORD = "pa55w0rd"  # noqa: S105 - of servers that live for one test
+
+
+def users_file(folder: Path) -> str:
+    """The file as an operator would finish it."""
+    path = folder / "users.acl"
+    path.write_text(FILE.read_text().replace(" resetpass", f" >{PASSWORD}"))
+    return str(path)
