@@ -50,6 +50,12 @@ def damaged(reply: Reply) -> Reply:
     return resized(reply, lambda body: body.replace(b'"revoked"', b'"released","released_at":1795427100000'))
 
 
+def in_crumbs(reply: Reply) -> Reply:
+    """Sends a few bytes at a time."""
+    body = b"".join(reply.pieces)
+    return reply._replace(pieces=[body[start : start + 7] for start in range(0, len(body), 7)])
+
+
 def of_another_type(reply: Reply) -> Reply:
     """Answers with a page, as a captive portal does."""
     return resized(reply._replace(headers={"Content-Type": "text/html"}), lambda _: b"<html>Sign in.</html>")

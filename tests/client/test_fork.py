@@ -11,8 +11,8 @@ FORKING = """
 import os, sys, time
 from tokenward.client import Replica
 
-url, issuer, when = sys.argv[1:]
-replica = Replica(url, bytes(range(32)))
+url, key, issuer, when = sys.argv[1:]
+replica = Replica(url, bytes.fromhex(key))
 
 def denies(sid):
     return replica.check({"iss": issuer, "sid": sid}).decision == "deny"
@@ -57,7 +57,7 @@ def test_a_forked_child_follows_by_itself(api: Running, when: str, parent: str) 
     """Forked after the start, the child needs no call to go on, and the parent's connection is left alone."""
     api.refuse(entry("before"))
     process = subprocess.Popen(
-        [sys.executable, "-c", FORKING, api.address.url, ISSUER, when], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", FORKING, api.address.url, KEY.hex(), ISSUER, when], stdout=subprocess.PIPE, text=True
     )
     assert process.stdout is not None
     with process:
@@ -66,4 +66,3 @@ def test_a_forked_child_follows_by_itself(api: Running, when: str, parent: str) 
         rest = process.communicate(timeout=30)[0].splitlines()
 
     assert ("child True True", ["child follows", parent], 0) == (first, rest, process.returncode)
-    assert KEY == bytes(range(32))

@@ -18,6 +18,7 @@ from tests.client.between import (
     between,
     cut_off,
     damaged,
+    in_crumbs,
     of_another_type,
     shortened,
     untouched,
@@ -78,6 +79,28 @@ def test_asks_the_next_server_when_one_dies(api: Running) -> None:
 
     assert ([], 0) == (alone, replica.status.resyncs)
     assert second.asked[0].startswith("/v1/revocations/changes?cursor=e1:0&wait=")
+
+
+def test_asks_the_next_server_when_one_tells_nonsense(api: Running) -> None:
+    """A server whose answers are not whole is left for the next."""
+    api.refuse(entry("known"))
+    with between(api.address) as broken:
+        broken.fault = shortened
+        with Replica([broken.url, api.address.url], KEY) as replica:
+            learns(replica, "known")
+            when(lambda: replica.ready, "the snapshot")
+
+    assert (1, ["/v1/revocations"]) == (replica.status.failures, broken.asked)
+
+
+def test_answers_may_come_in_crumbs(api: Running) -> None:
+    """However an answer is cut into pieces on its way, it is whole in the end."""
+    with between(api.address) as proxy, Replica(proxy.url, KEY) as replica:
+        proxy.fault = in_crumbs
+        api.refuse(*(entry(f"s{number}") for number in range(20)))
+        learns(replica, "s0", "s19")
+
+    assert 0 == replica.status.failures
 
 
 def test_a_server_that_asks_for_a_rest_gets_it(api: Running) -> None:

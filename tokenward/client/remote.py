@@ -6,7 +6,8 @@ address and nothing of what was received.
 
 import gzip
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from io import BytesIO
 from time import monotonic
 from typing import BinaryIO, Final, NamedTuple, cast
@@ -28,7 +29,6 @@ PAGE: Final = 1000
 CONNECT_SECONDS: Final = 3.0
 SILENCE_SECONDS: Final = 10.0
 """How long a server may say nothing, beyond what it was asked to wait."""
-CUT_OFF: Final = "The feed is cut off or damaged."
 GONE: Final = 410
 ASKED_TO_REST: Final = (429, 503)
 
@@ -71,10 +71,9 @@ class RemoteFeed:
         """
         packed = self._ask(PATH, spool, SNAPSHOT, wait=0, coding="gzip")
         spool.seek(0)
-        try:
-            return decode_snapshot(cast("BinaryIO", gzip.GzipFile(fileobj=spool, mode="rb")) if packed else spool)
-        except (EOFError, zlib.error, gzip.BadGzipFile):
-            raise FeedBroken(CUT_OFF) from None
+        file = cast("BinaryIO", gzip.GzipFile(fileobj=spool, mode="rb")) if packed else spool
+        with self._whole():
+            return decode_snapshot(file)
 
     def changes(self, position: Position, wait: float) -> Heard:
         """What changed after a position, waiting up to so many seconds for a first change.
@@ -88,7 +87,8 @@ class RemoteFeed:
         query = urlencode({"cursor": str(position), "wait": wait, "limit": PAGE, "replica": self._name}, safe=":,")
         into = BytesIO()
         self._ask(f"{PATH}/changes?{query}", into, CHANGES, wait=wait, coding="identity")
-        return decode_changes(into.getvalue(), position)
+        with self._whole():
+            return decode_changes(into.getvalue(), position)
 
     def cut(self) -> None:
         """End what is under way, and whatever is asked later, at once."""
@@ -130,6 +130,15 @@ class RemoteFeed:
         except HTTPError as error:
             raise self._failed(error) from None
         return response.headers.get("Content-Encoding", "identity") != "identity"
+
+    @contextmanager
+    def _whole(self) -> Iterator[None]:
+        """What is decoded here must be whole; a server whose answer is not has another one asked next."""
+        try:
+            yield
+        except (FeedBroken, EOFError, zlib.error, gzip.BadGzipFile):
+            self._servers.turn()
+            raise FeedBroken("The feed is cut off, damaged, or not what was asked for.") from None
 
     def _accept(self, response: BaseHTTPResponse) -> None:
         """Let pass what is an answer; whatever else it is, is raised."""

@@ -90,7 +90,7 @@ class Servers:
     def turn(self, rest: float = 0.0) -> None:
         """Ask another one from now on, this one not before `rest` seconds: the next that does not rest, if any."""
         now = self._clock()
-        self.asked.rests_until = now + min(max(rest, 0.0), LONGEST_REST) * random.uniform(1.0, 1.2)  # noqa: S311
+        self.asked.rests_until = now + min(max(rest, 0.0), LONGEST_REST) * random.uniform(1.0, 1.2)  # noqa: S311 - spreads
         count = len(self._servers)
         order = [(self._turn + step) % count for step in range(1, count + 1)]
         self._turn = min(order, key=lambda at: max(self._servers[at].rests_until, now))
