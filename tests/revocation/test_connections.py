@@ -16,11 +16,11 @@ from revocation.rights import Missing, rights_of
 from tests.revocation.entries import entry, subject
 from tests.revocation.test_redis import CALLS, said
 from tests.servers.cluster import redis_cluster
-from tests.servers.process import free_port
-from tests.servers.redis import RedisServer, redis_server
+from tests.servers.process import free_port, until
+from tests.servers.redis import QUICK, RedisServer, follows, leads, redis_server
 from tests.servers.sentinels import SERVICE, sentinel_set
 from tests.servers.tls import Certificates, certificates, tls_server
-from tests.servers.users import ADMIN, PASSWORD, READER, WRITER, users_file
+from tests.servers.users import ADMIN, PASSWORD, READER, REPLICATION, WRITER, users_file
 
 pytestmark = pytest.mark.redis
 
@@ -115,6 +115,15 @@ def test_rights_are_told(guarded: RedisServer) -> None:
     assert [Missing([], []), Missing([], writing), Missing(["HSCAN", "XRANGE", "XREAD"], writing)] == found
 
 
+def test_replicas_log_in_as_their_user(guarded: RedisServer) -> None:
+    """The user `replication` may do what a replica has to."""
+    login = ("--masteruser", REPLICATION, "--masterauth", PASSWORD)
+    with redis_server("--replicaof", "127.0.0.1", str(guarded.port), *login, *QUICK) as replica:
+        until(lambda: follows(replica), "the replica's first copy")
+
+        assert not leads(replica)
+
+
 @pytest.fixture(scope="module")
 def pems(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
     """Certificates."""
@@ -143,6 +152,7 @@ def test_a_certificate_of_others_is_not_trusted(pems: Certificates, tmp_path: Pa
     assert "The TLS connection to Redis fails; look at its certificate and at ours." == sentence
 
 
+@pytest.mark.slow
 def test_a_cluster_with_users(tmp_path: Path) -> None:
     """The shipped users suffice in a Cluster, too: shards on three primaries are written, found and followed."""
     users = ("--aclfile", users_file(tmp_path))
@@ -159,6 +169,7 @@ def test_a_cluster_with_users(tmp_path: Path) -> None:
     assert ([[entry()]] * 3, [[]] * 3) == (found, later)
 
 
+@pytest.mark.slow
 def test_sentinels_with_a_password() -> None:
     """Sentinels may ask for a password of their own; without it no primary is found, and that is said."""
     with sentinel_set(password=PASSWORD) as servers:

@@ -1,9 +1,10 @@
-"""The users of `deploy/redis/users.acl`, with a password each, as `docs/redis.md` says."""
+"""The files of `deploy/redis/`: the users with a password each, as `docs/redis.md` says."""
 
 from pathlib import Path
 
-FILE = Path(__file__).parents[2] / "deploy" / "redis" / "users.acl"
-WRITER, READER, ADMIN = "tokenward-writer", "tokenward-reader", "admin"
+CONF = Path(__file__).parents[2] / "deploy" / "redis" / "redis.conf"
+FILE = CONF.with_name("users.acl")
+WRITER, READER, ADMIN, REPLICATION = "tokenward-writer", "tokenward-reader", "admin", "replication"
 PASSWORD = "pa55w0rd"  # noqa: S105 - of servers that live for one test
 
 

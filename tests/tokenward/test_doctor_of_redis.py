@@ -10,7 +10,7 @@ from pydantic import SecretStr
 from tests.revocation.entries import entry, subject
 from tests.servers.cluster import redis_cluster
 from tests.servers.redis import RedisServer, redis_server
-from tests.servers.users import ADMIN, PASSWORD, READER, WRITER, users_file
+from tests.servers.users import ADMIN, CONF, PASSWORD, READER, WRITER, users_file
 from tokenward.doctor.finding import Finding
 from tokenward.doctor.registry import examine_registry
 from tokenward.redis_settings import RedisSettings
@@ -65,14 +65,14 @@ def test_an_evicting_redis_fails() -> None:
 
 
 @pytest.mark.parametrize(("user", "state"), [(WRITER, "ok"), (READER, "warn")])
-def test_the_shipped_users_suffice(tmp_path: Path, user: str, state: str) -> None:
-    """As the users of users.acl the doctor sees all it asks for; that a reader cannot write is said."""
-    with redis_server("--aclfile", users_file(tmp_path), username=ADMIN, password=PASSWORD) as server:
+def test_the_shipped_files_suffice(tmp_path: Path, user: str, state: str) -> None:
+    """With deploy/redis the doctor is content, whichever user he is; that a reader cannot write is said."""
+    shipped = ("--include", str(CONF), "--aclfile", users_file(tmp_path))
+    with redis_server(*shipped, username=ADMIN, password=PASSWORD) as server:
         found = states(examine_registry(of(server, username=user, password=PASSWORD)))
 
-    assert {"redis": ["ok"], "redis rights": [state], "registry": ["ok"]} == {
-        name: found[name] for name in ("redis", "redis rights", "registry")
-    }
+    well = {name: ["ok"] for name in ("redis", "clock", "redis memory", "redis persistence", "registry")}
+    assert {**well, "redis rights": [state]} == found
 
 
 def test_another_number_of_shards_is_noticed() -> None:
@@ -85,6 +85,7 @@ def test_another_number_of_shards_is_noticed() -> None:
     assert "run `tokenward rebuild`, then delete keys {tokenward:0}:*" in said(found, "registry")
 
 
+@pytest.mark.slow
 def test_a_cluster_is_looked_at() -> None:
     """All slots are served; that no primary has a replica, and that one has no shard, is said."""
     with redis_cluster() as servers:

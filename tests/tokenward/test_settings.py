@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.test_docs import blocks
+from tests.documents import blocks
 from tokenward.faults import Failure
 from tokenward.settings import read_settings, unknown_variables
 
