@@ -15,11 +15,10 @@ import threading
 import time
 from contextlib import ExitStack
 
-from tokenward.client import Replica
-
 from bench.served import ISSUER, KEY
 from revocation.claims import Claims
 from revocation.record import Scope, Subject, digester
+from tokenward.client import Replica
 
 READY_SECONDS = 60
 PATIENCE_SECONDS = 60

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from io import BytesIO
 from time import monotonic
 from typing import BinaryIO, Final, NamedTuple, cast
-from urllib.parse import urlencode
+from urllib.parse import quote
 
 from urllib3 import BaseHTTPResponse, Timeout
 from urllib3.exceptions import HTTPError, SSLError
@@ -84,9 +84,9 @@ class RemoteFeed:
             CursorLost: only a snapshot helps.
             RegistryUnavailable, FeedBroken, Stopped: as for a snapshot.
         """
-        query = urlencode({"cursor": str(position), "wait": wait, "limit": PAGE, "replica": self._name}, safe=":,")
         into = BytesIO()
-        self._ask(f"{PATH}/changes?{query}", into, CHANGES, wait=wait, coding="identity")
+        path = f"{PATH}/changes?cursor={quote(str(position), safe=':,')}&wait={wait}&limit={PAGE}&replica={self._name}"
+        self._ask(path, into, CHANGES, wait=wait, coding="identity")
         with self._whole():
             return decode_changes(into.getvalue(), position)
 
@@ -113,7 +113,7 @@ class RemoteFeed:
             response = server.pool.urlopen(
                 "GET",
                 server.base + path,
-                headers={**self._headers, "Accept": MEDIA_TYPE, "Accept-Encoding": coding},
+                headers=self._headers | {"Accept": MEDIA_TYPE, "Accept-Encoding": coding},
                 timeout=Timeout(connect=CONNECT_SECONDS, read=wait + SILENCE_SECONDS),
                 retries=False,
                 redirect=False,
