@@ -8,8 +8,8 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-BEARER = "Bearer"
-SCHEMES = {"bearer": BEARER, "dpop": "DPoP"}
+BEARER, DPOP = "Bearer", "DPoP"
+SCHEMES = {"bearer": BEARER, "dpop": DPOP}
 MOST_COOKIES = 4
 """How many cookies of one name are looked at: browsers send one for each path that it was set for."""
 
