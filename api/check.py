@@ -1,7 +1,7 @@
 """`POST /v1/check` and `POST /v1/check/batch`: raw ASGI ahead of FastAPI, answered from the process's own replica.
 
 No Redis call, no pydantic, no dependency injection: a bounded read, one typed decode, one look-up, one join of bytes.
-Whatever is constant in an answer is formatted once; the registry's part once per change of its cursor.
+Whatever is constant in an answer is formatted once; the registry's part once per change of its position.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ from api.problems import (
 )
 from api.schemas import BATCH_TOKENS, BatchQuestion
 from revocation.claims import ALLOW, Answer, Claims
-from revocation.record import Cursor
+from revocation.record import Position
 from revocation.replica import Replica
 
 CHECK_BYTES = 16 * 1024
@@ -59,8 +59,8 @@ class CheckPath:
         self._batch_array = msgspec.json.Decoder(list[Claims])
         self._batch_object = msgspec.json.Decoder(BatchQuestion)
         self._encode = msgspec.json.Encoder().encode
-        #: The cursor that `_word` was formatted for.
-        self._cursor: Cursor | None = None
+        #: The position that `_word` was formatted for.
+        self._position: Position | None = None
         self._word = b""
 
     async def check(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -134,12 +134,12 @@ class CheckPath:
 
     def _registry(self) -> bytes:
         """The member `registry` of an answer up to its age. Taken before the check: the answer knows at least that."""
-        cursor = self._replica.cursor
-        if cursor is None:
+        position = self._replica.position
+        if position is None:
             raise Refused(NOT_READY)
-        if cursor is not self._cursor:
-            self._word = b'"registry":{"epoch":%b,"seq":%d,"age_ms":' % (self._encode(cursor.epoch), cursor.seq)
-            self._cursor = cursor
+        if position is not self._position:
+            self._word = b'"registry":{"epoch":%b,"seq":%d,"age_ms":' % (self._encode(position.epoch), position.seq)
+            self._position = position
         return self._word
 
     def _age(self, now: int) -> int:

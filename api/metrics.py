@@ -6,6 +6,7 @@ from typing import NamedTuple, Protocol
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from api.tokens import Tokens
 from revocation.replica import Replica
 
 
@@ -27,6 +28,29 @@ METRICS = (
         "Requests answered, by route (`other`: none of ours) and HTTP status.",
     ),
     Described("tokenward_http_refused_total", "counter", ("reason",), "Requests answered with a problem, by its slug."),
+    Described(
+        "tokenward_authz_total",
+        "counter",
+        ("profile", "status"),
+        "Answers of `/authz`, by profile and `X-Token-Status`; `(unknown)`: the path names no profile.",
+    ),
+    Described(
+        "tokenward_token_refused_total",
+        "counter",
+        ("reason",),
+        "Tokens that `/authz` refused by themselves, before the registry was asked; reasons in `docs/tokens.md`.",
+    ),
+    Described("tokenward_tokens_remembered", "gauge", (), "Tokens that need not be verified or read again."),
+    Described(
+        "tokenward_jwks_fetches_total",
+        "counter",
+        ("issuer", "outcome"),
+        "Fetches of an issuer's keys, by outcome: ok, or why there are no new ones.",
+    ),
+    Described(
+        "tokenward_jwks_age_seconds", "gauge", ("issuer",), "Seconds since an issuer's keys were last confirmed."
+    ),
+    Described("tokenward_jwks_keys", "gauge", ("issuer",), "Keys of an issuer that tokens may be signed by."),
     Described("tokenward_replica_ready", "gauge", (), "1 when the first snapshot has been applied, else 0."),
     Described("tokenward_replica_entries", "gauge", (), "Entries of the local replica."),
     Described("tokenward_replica_seq", "gauge", (), "Number of the last change the replica has applied."),
@@ -81,6 +105,10 @@ class Counts:
         self.requests: dict[tuple[str, int], int] = {}
         #: Problems by slug.
         self.refusals: dict[str, int] = {}
+        #: Answers of `/authz` by (profile, status): few words of ours and the settings'.
+        self.authz: dict[tuple[str, str], int] = {}
+        #: Tokens by why they were refused.
+        self.tokens: dict[str, int] = {}
 
     def request(self, route: str, status: int) -> None:
         """Count one answered request."""
@@ -91,12 +119,25 @@ class Counts:
         """Count one problem."""
         self.refusals[slug] = self.refusals.get(slug, 0) + 1
 
+    def authorised(self, profile: str, status: str, http: int) -> None:
+        """Count one answer of `/authz`."""
+        key = (profile, status)
+        self.authz[key] = self.authz.get(key, 0) + 1
+        self.request("/authz", http)
+
+    def token_refused(self, reason: str) -> None:
+        """Count one token that was refused by itself."""
+        self.tokens[reason] = self.tokens.get(reason, 0) + 1
+
 
 class ApiCollector(Collector):
     """Turns counts and the replica's state into metrics, once a scrape."""
 
-    def __init__(self, counts: Counts, replica: Replica, follower: Follows, clock: Callable[[], int]) -> None:
+    def __init__(
+        self, counts: Counts, replica: Replica, follower: Follows, clock: Callable[[], int], tokens: Tokens
+    ) -> None:
         self._counts = counts
+        self._tokens = tokens
         self._replica = replica
         self._follower = follower
         self._clock = clock
@@ -119,8 +160,9 @@ class ApiCollector(Collector):
         counts, replica = self._counts, self._replica
         requests = counts.requests.copy()
         requests |= {("/v1/check", 200): sum(counts.single.values()), ("/v1/check/batch", 200): counts.batches}
-        cursor = replica.cursor
+        position = replica.position
         heard = replica.fresh_at
+        key_sets = self._tokens.key_sets
         return {
             "tokenward_check_total": {
                 (decision,): count + counts.batched[decision] for decision, count in counts.single.items()
@@ -129,9 +171,25 @@ class ApiCollector(Collector):
                 (route, str(status)): count for (route, status), count in requests.items()
             },
             "tokenward_http_refused_total": {(slug,): count for slug, count in counts.refusals.copy().items()},
+            "tokenward_authz_total": {
+                (profile, status): count for (profile, status), count in counts.authz.copy().items()
+            },
+            "tokenward_token_refused_total": {(reason,): count for reason, count in counts.tokens.copy().items()},
+            "tokenward_tokens_remembered": {(): len(self._tokens)},
+            "tokenward_jwks_fetches_total": {
+                (iss, outcome): count
+                for iss, keys in key_sets.items()
+                for outcome, count in keys.fetches.copy().items()
+            },
+            "tokenward_jwks_age_seconds": {
+                (iss,): max(0, self._clock() - keys.fetched_at) / 1000
+                for iss, keys in key_sets.items()
+                if keys.fetched_at
+            },
+            "tokenward_jwks_keys": {(iss,): len(keys.keys) for iss, keys in key_sets.items()},
             "tokenward_replica_ready": {(): float(self._follower.ready)},
             "tokenward_replica_entries": {(): len(replica)},
-            "tokenward_replica_seq": {} if cursor is None else {(): cursor.seq},
+            "tokenward_replica_seq": {} if position is None else {(): position.seq},
             "tokenward_replica_age_seconds": {} if heard == 0 else {(): max(0, self._clock() - heard) / 1000},
             "tokenward_replica_resyncs_total": {(): self._follower.resyncs},
             "tokenward_replica_failures_total": {(): self._follower.failures},

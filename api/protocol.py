@@ -11,7 +11,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from api.problems import BUSY, HEADERS_TOO_LARGE, MEDIA_TYPE, TIMEOUT, Problem
 
-HEAD_BYTES = 16 * 1024
+HEAD_BYTES = 32 * 1024
 ARRIVAL_SECONDS = 10.0
 CONNECTIONS = 1024
 

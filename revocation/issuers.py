@@ -17,7 +17,6 @@ class Issuer(msgspec.Struct, frozen=True, kw_only=True):
     format: str = "native"
     #: What telemetry calls it instead: Keycloak `realmId`, Auth0 `tenant_name`, an Okta org, Entra `tenantId`.
     tenant: str | None = None
-    jwks_uri: str | None = None
     #: The longest life of an access token, seconds; an entry about one outlives it.
     access_token_ttl: int = 3600
     #: The identities that its access tokens carry.

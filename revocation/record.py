@@ -77,10 +77,11 @@ class Revocation(msgspec.Struct, frozen=True, kw_only=True):
     released_at: int = NEVER
 
     def __post_init__(self) -> None:
-        earliest = min(self.decided_at, self.expires_at, self.not_before, self.released_at - NEVER)
-        if earliest < 0 or max(self.decided_at, self.expires_at, self.not_before, self.released_at) > LATEST:
+        decided_at, released_at = self.decided_at, self.released_at
+        in_range = 0 <= decided_at <= LATEST and NEVER <= released_at <= LATEST
+        if not in_range or not 0 <= self.expires_at <= LATEST or not 0 <= self.not_before <= LATEST:
             raise ValueError("A revocation's times are epoch milliseconds from 0 to 2**53 - 1.")
-        if (self.state is State.RELEASED) != (self.decided_at <= self.released_at):
+        if (self.state == 0) != (decided_at <= released_at):  # a released state is 0; the name costs a look-up
             raise ValueError("A revocation is released exactly when released_at is not before decided_at.")
 
 
@@ -111,6 +112,39 @@ class Cursor(msgspec.Struct, frozen=True):
         if not epoch or not seq.isdecimal():
             raise ValueError("A cursor has the form <epoch>:<seq>; use the one the registry gave.")
         return cls(epoch, int(seq))
+
+
+class Position(msgspec.Struct, frozen=True):
+    """Where a follower of a whole registry stands: a cursor of each shard, in the shards' order; never empty."""
+
+    cursors: tuple[Cursor, ...]
+
+    def __str__(self) -> str:
+        return ",".join(map(str, self.cursors))
+
+    @property
+    def epoch(self) -> str:
+        """The shards' epochs; another one means that a shard lost its past."""
+        return ".".join(cursor.epoch for cursor in self.cursors)
+
+    @property
+    def seq(self) -> int:
+        """How many changes all shards have counted; of two positions in one past the later has the greater."""
+        return sum(cursor.seq for cursor in self.cursors)
+
+    @classmethod
+    def parse(cls, text: str) -> "Position":
+        """Read `<epoch>:<seq>`, one for each shard, separated by commas.
+
+        Raises:
+            ValueError: it is not of that form.
+        """
+        return cls(tuple(map(Cursor.parse, text.split(","))))
+
+
+def shard_of(subject: Subject, shards: int) -> int:
+    """The shard that holds the subject's entry, of so many; digests are keyed, so nobody can crowd one."""
+    return int.from_bytes(subject.digest[:4], "big") % shards
 
 
 @lru_cache(maxsize=1024)

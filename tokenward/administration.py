@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 from hashlib import blake2b
+from ipaddress import ip_address, ip_network
 
 import msgspec
 
-from revocation.claims import CUTOFFS, PROBES, Answer, Claims
+from revocation.claims import CUTOFFS, PROBES, Answer, Claims, network_of
 from revocation.record import DIGEST_BYTES, Change, Cursor, Revocation, Scope, State, Subject, digester
 from revocation.registry import Registry, Snapshot
 from revocation.replica import Replica
@@ -42,6 +43,11 @@ def subject_of(named: Named, key: bytes) -> Subject:
     if named.digest is not None and named.scope is not None:
         return Subject(named.scope, _digest(named.digest))
     subjects = [subject for subject in subjects_of(named.claims, key) if subject.scope is not Scope.ISSUER]
+    if named.claims.ip is not None:
+        # An address is checked by its network, too; who names an address means it alone.
+        subjects = [subject for subject in subjects if subject.scope is not Scope.ORIGIN] + [
+            _origin(named.claims.ip, key)
+        ]
     if named.scope is Scope.ISSUER and named.claims.iss is not None and not subjects:
         return subjects_of(named.claims, key)[0]
     if len(subjects) != 1:
@@ -91,6 +97,17 @@ def live_entries(registry: Registry, now: int, limit: int) -> tuple[Cursor, int,
 def changed(changes: Sequence[Change], subject: Subject) -> Revocation | None:
     """The subject's entry among what the registry answered; None: it has none."""
     return next((change.entry for change in changes if change.entry.subject == subject), None)
+
+
+def _origin(text: str, key: bytes) -> Subject:
+    """The address, or the network of the width that gateways look up, in the form in which they do."""
+    try:
+        value = str(ip_address(text)) if "/" not in text else str(ip_network(text))
+    except ValueError:
+        raise WrongUse("--ip takes an address, or a network such as 203.0.113.0/24.") from None
+    if "/" in value and network_of(value.partition("/")[0]) != value:
+        raise WrongUse("A network has 24 bits of an IPv4 address, or 48 of an IPv6 address: what gateways look up.")
+    return Subject(Scope.ORIGIN, digester(key, Scope.ORIGIN, "")(value))
 
 
 def _digest(text: str) -> bytes:

@@ -11,8 +11,9 @@ from pydantic.fields import FieldInfo
 
 from api.metrics import METRICS as API_METRICS
 from tokenward.metrics import ORIGINS, ROUTE, WORKER
-from tokenward.sections import IssuerSettings, Sections
+from tokenward.sections import Sections
 from tokenward.settings import PREFIX
+from tokenward.token_sections import AuthzSettings, IssuerSettings
 
 MADE = "*Made from the code by `tokenward settings --docs docs`; a test fails when it is older than the code.*"
 INTRODUCTION = """\
@@ -20,10 +21,33 @@ They stand in `tokenward.toml`; another file is named by `--config` or `TOKENWAR
 `worker.batch_size` is `batch_size` of the table `[worker]` there, and `TOKENWARD_WORKER__BATCH_SIZE` in the
 environment, which wins; tables and lists are JSON in the environment. A variable that ends in `_FILE` names a file that
 holds the value, for secrets: `TOKENWARD_DIGEST_KEY_FILE`, `TOKENWARD_REDIS__URL_FILE`."""
+PER_ISSUER = 'issuers."https://idp/realms/acme"'
+PER_PROFILE = "authz.NAME"
 ISSUERS = """\
 One table for each issuer, named by exactly the `iss` of its access tokens. Telemetry is mapped to it by `format` and
-`tenant`; `visible` says what a gateway can match, and so what a decision about a session becomes."""
-PER_ISSUER = 'issuers."https://idp/realms/acme"'
+`tenant`; `visible` says what a gateway can match, and so what a decision about a session becomes. The others say which
+of its tokens `/authz` takes ([tokens.md](tokens.md))."""
+PROFILES = """\
+One table for each profile of `/authz`. Gateways ask `/authz:NAME`; `/authz` is the profile `default`, which needs no
+table. A profile never comes from a request's headers or query, as clients of the gateway write those."""
+EXAMPLES = {
+    "issuers": f"""\
+```toml
+[{PER_ISSUER}]
+format = "keycloak"
+tenant = "acme"
+access_token_ttl = 300
+jwks_uri = "https://idp/realms/acme/protocol/openid-connect/certs"
+audiences = ["shop-api"]
+```""",
+    "authz": """\
+```toml
+[authz.public]
+anonymous = "allow"
+when_stale = "open"
+cookie = "access_token"
+```""",
+}
 
 
 class Row(NamedTuple):
@@ -41,7 +65,7 @@ class Row(NamedTuple):
 
 
 def rows(model: type[BaseModel] = Sections, prefix: str = "") -> Iterator[Row]:
-    """Every setting of the model, its sections' too, in order; those of an issuer come by `issuer_rows`."""
+    """Every setting of the model, its sections' too, in order; but for what an issuer and a profile have."""
     for name, field in model.model_fields.items():
         section = field.annotation
         if isinstance(section, type) and issubclass(section, BaseModel):
@@ -55,6 +79,11 @@ def issuer_rows() -> Iterator[Row]:
     return rows(IssuerSettings, f"{PER_ISSUER}.")
 
 
+def profile_rows() -> Iterator[Row]:
+    """The settings of one profile of `/authz`."""
+    return rows(AuthzSettings, f"{PER_PROFILE}.")
+
+
 def settings_page() -> str:
     """`docs/settings.md`."""
     parts = [
@@ -64,8 +93,12 @@ def settings_page() -> str:
         _table(("name", "value", "default", "meaning"), [_cells(row) for row in rows()]),
         "## Issuers",
         ISSUERS,
-        f'```toml\n[{PER_ISSUER}]\nformat = "keycloak"\ntenant = "acme"\naccess_token_ttl = 300\n```',
+        EXAMPLES["issuers"],
         _table(("name", "value", "default", "meaning"), [_cells(row) for row in issuer_rows()]),
+        "## Profiles of `/authz`",
+        PROFILES,
+        EXAMPLES["authz"],
+        _table(("name", "value", "default", "meaning"), [_cells(row) for row in profile_rows()]),
     ]
     return "\n\n".join(parts) + "\n"
 

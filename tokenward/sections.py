@@ -3,7 +3,11 @@
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
+
+from api.profiles import named
+from tokenward.section import Section
+from tokenward.token_sections import AuthzSettings, IssuerSettings
 
 LEAST_KEY_BYTES = 16
 """A shorter key could be guessed; then the digests would tell who is meant."""
@@ -13,12 +17,6 @@ MOST_KEY_BYTES = 64
 
 Port = Annotated[int, Field(ge=1, le=65_535)]
 PortOrNone = Annotated[int, Field(ge=0, le=65_535)]
-
-
-class Section(BaseModel):
-    """What all sections share: frozen, and a name that nobody knows is a fault."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class KafkaSettings(Section):
@@ -212,23 +210,6 @@ class MetricsSettings(Section):
     origins_port: PortOrNone = Field(default=9103, description="Port of `origins`; 0: none.")
 
 
-class IssuerSettings(Section):
-    """One issuer, `[issuers."https://idp/realms/acme"]`: exactly the `iss` of its access tokens."""
-
-    format: str = Field(default="native", description="The format of its telemetry.")
-    tenant: str | None = Field(
-        default=None,
-        description="What telemetry calls it: Keycloak `realmId`, Auth0 `tenant_name`, Okta org, Entra `tenantId`.",
-    )
-    jwks_uri: str | None = Field(default=None, description="Where its signing keys are.")
-    access_token_ttl: int = Field(
-        default=3600, ge=1, le=30 * 86_400, description="Longest life of an access token, seconds."
-    )
-    visible: tuple[Literal["sid", "sub", "jti"], ...] = Field(
-        default=("sid", "sub", "jti"), min_length=1, description="Which identities its access tokens carry."
-    )
-
-
 class Sections(Section):
     """Everything at the top of the file."""
 
@@ -248,6 +229,9 @@ class Sections(Section):
     detector: DetectorSettings = DetectorSettings()
     policy: PolicySettings = PolicySettings()
     metrics: MetricsSettings = MetricsSettings()
+    authz: dict[str, AuthzSettings] = Field(
+        default={}, description="The profiles of `/authz`, by name; `default` is the one of `/authz` itself."
+    )
     issuers: dict[str, IssuerSettings] = Field(
         default={}, description="The issuers, by the `iss` of their access tokens."
     )
@@ -259,6 +243,12 @@ class Sections(Section):
         if not LEAST_KEY_BYTES <= size <= MOST_KEY_BYTES:
             raise ValueError(f"must have {LEAST_KEY_BYTES} to {MOST_KEY_BYTES} bytes, and has {size}")
         return key
+
+    @field_validator("authz")
+    @classmethod
+    def _named(cls, profiles: dict[str, AuthzSettings]) -> dict[str, AuthzSettings]:
+        named(profiles)
+        return profiles
 
     @model_validator(mode="after")
     def _distinct_tenants(self) -> "Sections":

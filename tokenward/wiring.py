@@ -8,6 +8,7 @@ from typing import Any
 from redis import Redis
 
 from api.app import Api, create_app
+from api.trust import TrustedIssuer
 from detector.batch import RefreshBatch
 from detector.model import Forest
 from detector.tallies import Tallies
@@ -44,10 +45,15 @@ def clock() -> int:
 
 def issuers_of(settings: Settings, *, fallback: bool = False) -> Issuers:
     """The configured issuers; with `fallback` an unmapped tenant becomes an issuer of its own (files only)."""
-    configured = {iss: Issuer(iss=iss, **section.model_dump()) for iss, section in settings.issuers.items()}
+    configured = {iss: Issuer(iss=iss, **section.of_telemetry()) for iss, section in settings.issuers.items()}
     for issuer in configured.values():
         _format(issuer.format, f'issuers."{issuer.iss}".format')
     return Issuers(configured, fallback=fallback)
+
+
+def trusted_of(settings: Settings) -> list[TrustedIssuer]:
+    """The configured issuers as `/authz` trusts them."""
+    return [section.trusted(iss) for iss, section in settings.issuers.items()]
 
 
 def places_of(city: Path | None, asn: Path | None) -> Places:
@@ -209,6 +215,8 @@ def api_of(settings: Settings, registry: RedisRegistry) -> tuple[Api, Replica, F
         clock=clock,
         digest_key=settings.key,
         version=__version__,
+        issuers=trusted_of(settings),
+        profiles={name: section.profile() for name, section in settings.authz.items()},
     )
     return app, replica, follower
 

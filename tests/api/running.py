@@ -1,14 +1,16 @@
 """A running API for the tests: the real server on a free port, a registry in memory, and a clock that stands still."""
 
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import httpx
 from prometheus_client import CollectorRegistry
 
 from api.app import Api, create_app
+from api.profiles import Profile
 from api.server import Address, Limits, serving
+from api.trust import TrustedIssuer
 from revocation.follower import Follower
 from revocation.memory import MemoryRegistry
 from revocation.record import Revocation, Scope, State, Subject, digester
@@ -51,11 +53,19 @@ def entry(
 class Running:
     """The parts of one API, and a client of it."""
 
-    def __init__(self, registry: Registry | None, check_clock: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        registry: Registry | None,
+        check_clock: Callable[[], int],
+        issuers: Sequence[TrustedIssuer] = (),
+        profiles: Mapping[str, Profile] | None = None,
+    ) -> None:
         self.registry = registry or MemoryRegistry("e1")
         self.replica = Replica(KEY)
         self.follower = Follower(self.registry, self.replica, clock)
         self._check_clock = check_clock
+        self._issuers = issuers
+        self._profiles = profiles
         self.metrics = CollectorRegistry()
         self.address: Address
         self.http: httpx.Client
@@ -70,6 +80,8 @@ class Running:
             digest_key=KEY,
             version="1.2.3",
             metrics=self.metrics,
+            issuers=self._issuers,
+            profiles=self._profiles,
         )
 
     def refuse(self, *entries: Revocation) -> None:
@@ -80,8 +92,8 @@ class Running:
     @property
     def seq(self) -> int:
         """The last change that the replica knows."""
-        cursor = self.replica.cursor
-        return -1 if cursor is None else cursor.seq
+        position = self.replica.position
+        return -1 if position is None else position.seq
 
     def check(self, **claims: object) -> dict[str, object]:
         """What `/v1/check` answers, without what it says of the registry."""
@@ -112,9 +124,11 @@ def running(
     ready: bool = True,
     limits: Limits | None = None,
     check_clock: Callable[[], int] = clock,
+    issuers: Sequence[TrustedIssuer] = (),
+    profiles: Mapping[str, Profile] | None = None,
 ) -> Iterator[Running]:
     """Serve while the block runs; `ready`: from the first snapshot on."""
-    parts = Running(registry, check_clock)
+    parts = Running(registry, check_clock, issuers, profiles)
     with serving(parts.app(), limits=limits) as address, httpx.Client(base_url=address.url, timeout=10) as http:
         parts.address, parts.http = address, http
         if ready:

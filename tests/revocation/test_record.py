@@ -7,6 +7,7 @@ import pytest
 from revocation.record import (
     LATEST,
     Cursor,
+    Position,
     Scope,
     State,
     digester,
@@ -187,3 +188,23 @@ def test_live_until_its_expiry() -> None:
 def test_states_have_slugs() -> None:
     """A state's name in answers is its word in small letters."""
     assert ["released", "quarantined", "revoked"] == [state.slug for state in State]
+
+
+@pytest.mark.parametrize("text", ["5f0c:7", "5f0c:7,a1:0", "a:b:9"])
+def test_position_is_read_as_it_is_written(text: str) -> None:
+    """A position of any number of shards comes back from its text."""
+    assert text == str(Position.parse(text))
+
+
+@pytest.mark.parametrize("text", ["", "5f0c", "5f0c:", "5f0c:7,", ",", "a:1,b", "a:-1"])
+def test_what_is_no_position_is_refused(text: str) -> None:
+    """Each shard's part must be a cursor."""
+    with pytest.raises(ValueError, match="cursor"):
+        Position.parse(text)
+
+
+def test_position_sums_up_its_shards() -> None:
+    """For people, a position is the epochs and the sum of the changes."""
+    position = Position.parse("5f0c:7,a1:30")
+
+    assert ("5f0c.a1", 37) == (position.epoch, position.seq)
