@@ -22,7 +22,7 @@ from api.metrics import Counts
 from api.profiles import DEFAULT, Header, Profile, named
 from api.tokens import Token, Tokens, Unverifiable
 from revocation.claims import Answer, Claims
-from revocation.record import Cursor
+from revocation.record import Position
 from revocation.replica import Replica
 
 log = logging.getLogger(__name__)
@@ -72,8 +72,8 @@ class Authz:
         self._served = {name: _Served(name, profile) for name, profile in every.items()}
         #: Whether it was logged that a path names no profile; one line is enough.
         self._told = False
-        #: The cursor that `_seq` was formatted for.
-        self._cursor: Cursor | None = None
+        #: The position that `_seq` was formatted for.
+        self._position: Position | None = None
         self._seq = (b"x-revocation-seq", b"0")
 
     async def __call__(self, scope: Scope, _: Receive, send: Send) -> None:
@@ -129,7 +129,7 @@ class Authz:
         answer = self._replica.check(claims, now)
         if answer.decision != "allow":
             return served.refusal(answer, token.subject, found.scheme, now)
-        if now - self._replica.fresh_at > served.stale_ms:
+        if self._is_stale(served, now):
             http = 200 if served.profile.when_stale == "open" else 403
             return Verdict(http, "stale", (b"x-token-subject", token.subject))
         return Verdict(200, answer.state, (b"x-token-subject", token.subject), *served.cached(token, now))
@@ -144,9 +144,13 @@ class Authz:
         now = self._clock()
         if self._replica.check(Claims(ip=found.address), now).decision == "deny":
             return served.invalid["Bearer"]
-        if now - self._replica.fresh_at > served.stale_ms and served.profile.when_stale == "closed":
+        if served.profile.when_stale == "closed" and self._is_stale(served, now):
             return Verdict(403, "stale")
         return Verdict(200, "missing")
+
+    def _is_stale(self, served: "_Served", now: int) -> bool:
+        """Whether too little is known of the registry: not everything yet, or nothing new for too long."""
+        return self._replica.position is None or now - self._replica.fresh_at > served.stale_ms
 
     def _profile(self, path: str) -> "_Served | None":
         """The profile that a path names: what follows its first slash is the gateway's client's, and means nothing."""
@@ -162,10 +166,10 @@ class Authz:
 
     def _known(self) -> Header:
         """The registry's last change that is known. Taken first: the answer knows at least that."""
-        cursor = self._replica.cursor
-        if cursor is not None and cursor is not self._cursor:
-            self._seq = (b"x-revocation-seq", b"%d" % cursor.seq)
-            self._cursor = cursor
+        position = self._replica.position
+        if position is not None and position is not self._position:
+            self._seq = (b"x-revocation-seq", b"%d" % position.seq)
+            self._position = position
         return self._seq
 
 
@@ -215,7 +219,7 @@ class _Served:
 
 def _max_age(answer: Answer, now: int) -> int:
     """The age that a login may have to end the quarantine: it has to be of a later second than `auth_after`."""
-    return max(0, now // 1000 - (getattr(answer, "auth_after", None) or now) // 1000 - 1)
+    return max(0, now // 1000 - (answer.auth_after or now) // 1000 - 1)
 
 
 def _log(error: Exception) -> None:

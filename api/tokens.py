@@ -15,12 +15,11 @@ from secrets import token_bytes
 from typing import NamedTuple
 from urllib.parse import quote
 
-from api.claiming import claims_of
 from api.compact import Compact, Invalid, Payload, read_compact, seconds, text
 from api.jwks import Key
 from api.keys import KeySet, NoKey
 from api.trust import LONGEST_LEEWAY_S, UNTYPED, TrustedIssuer, typ_of
-from revocation.claims import Claims
+from revocation.claims import Claims, claims_of
 
 REMEMBERED = 100_000
 SUBJECT_CHARS = 255
