@@ -1,4 +1,4 @@
-"""The application behind a gateway: tells what reached it. And the client in front: sends exactly what it is told to."""
+"""The application behind a gateway: tells what reached it. And the client in front: sends what it is told to."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -43,6 +43,9 @@ class Application(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Echo)
         self.requests = 0
         self.port: int = self.server_address[1]
+
+    def handle_error(self, *_: Any) -> None:
+        """Whoever went away is no news."""
 
 
 class _Echo(BaseHTTPRequestHandler):

@@ -7,6 +7,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
+from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from subprocess import Popen
@@ -44,6 +45,15 @@ def token(
         "pad": "x" * (padding * 3 // 4),
     }
     return key.sign({**claims, **more})
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """Tokens of three sessions, and what is thought of them."""
+
+    good: str
+    revoked: str
+    quarantined: str
 
 
 class House:
@@ -97,6 +107,12 @@ class Registry:
             return connection.getresponse().status
         return 0
 
+    def says(self, path: str, bearer: str) -> str | None:
+        """What it says of a token."""
+        with closing(HTTPConnection("127.0.0.1", self.port, timeout=10)) as connection:
+            connection.request("GET", path, headers={"Authorization": f"Bearer {bearer}"})
+            return connection.getresponse().headers["X-Token-Status"]
+
     def until_ready(self) -> None:
         """Wait for its first snapshot."""
 
@@ -107,8 +123,15 @@ class Registry:
 
         until(ready, "the API")
 
-    def decided(self, sid: str, state: State = State.REVOKED) -> str:
-        """Decide about a session; returns a token of it, once the API refuses it."""
+    def tokens(self) -> Tokens:
+        """Tokens of new sessions, once the API refuses those that it has to."""
+        found = Tokens(token(), self.decided(State.REVOKED), self.decided(State.QUARANTINED))
+        until(lambda: self.status("/authz", found.good) == 200, "the good token")
+        return found
+
+    def decided(self, state: State) -> str:
+        """Decide about a new session; returns a token of it, once the API refuses it."""
+        sid = str(uuid.uuid4())
         self.house.decide(sid, state)
         refused = token(sid)
         until(lambda: self.status("/authz", refused) == 401, "the refusal")

@@ -1,29 +1,38 @@
-"""Stands: a real gateway between a client and an application, with our configuration, in front of a registry in some state."""
+"""Stands: a real gateway between a client and an application, in front of a registry that is in some state."""
 
+import socket
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests.gateways.application import Application, Headers, Reply, application, ask
-from tests.gateways.registry import House, Registry
+from tests.gateways.registry import Registry, Tokens, house, registry
 from tests.gateways.wire import Wire, wire
 from tests.servers.caddy import caddy
 from tests.servers.gateway import Addresses
 from tests.servers.haproxy import haproxy
 from tests.servers.nginx import nginx
-from tests.servers.process import free_port
+from tests.servers.process import free_port, until
 
-Start = Callable[[Addresses, dict[str, str] | None], AbstractContextManager[Path]]
+Switched = Mapping[str, str]
+Start = Callable[[Addresses, Switched], AbstractContextManager[Path]]
 
 GATEWAYS: dict[str, Start] = {"nginx": nginx, "haproxy": haproxy, "caddy": caddy}
 
-OPEN: Mapping[str, dict[str, str]] = {
+OPEN: dict[str, Switched] = {
     "nginx": {"# error_page": "error_page"},
     "haproxy": {"lua.tokenward closed": "lua.tokenward open"},
     "caddy": {"when_down closed": "when_down open"},
 }
 """What makes each fail open, as its comments say."""
+
+IMPATIENT: dict[str, Switched] = {
+    "nginx": {"proxy_read_timeout         6s": "proxy_read_timeout 500ms"},
+    "haproxy": {"timeout server 6s": "timeout server 500ms"},
+    "caddy": {"response_header_timeout 6s": "response_header_timeout 500ms"},
+}
+"""How long each waits for an answer: as long as people need not wait here."""
 
 
 @dataclass(frozen=True)
@@ -32,23 +41,96 @@ class Stand:
 
     gateway: str
     port: int
-    house: House
+    tokens: Tokens
     application: Application
     #: Between the gateway and the API; what the gateway says there is heard.
     wire: Wire
+    #: What the gateway logs.
+    log: Path
 
-    def ask(self, path: str = "/", headers: Headers = (), *, method: str = "GET", body: str = "") -> Reply:
+    def ask(
+        self, path: str = "/", bearer: str | None = None, headers: Headers = (), *, method: str = "GET", body: str = ""
+    ) -> Reply:
         """Send a request to the gateway."""
-        return ask(self.port, path, headers, method=method, body=body)
+        named = [] if bearer is None else [("Authorization", f"Bearer {bearer}")]
+        return ask(self.port, path, [*named, *headers], method=method, body=body)
 
 
 @contextmanager
-def stand(gateway: str, registry: Registry | int, house: House, *, fail_open: bool = False) -> Iterator[Stand]:
-    """Start a gateway in front of a registry, or of a port where none answers."""
+def stand(gateway: str, api: int, tokens: Tokens, switched: Switched) -> Iterator[Stand]:
+    """Start a gateway in front of an API's port."""
     with ExitStack() as stack:
         behind = stack.enter_context(application())
-        api = registry if isinstance(registry, int) else registry.port
         between = stack.enter_context(wire(api))
         at = Addresses(api=between.port, application=behind.port, gateway=free_port())
-        stack.enter_context(GATEWAYS[gateway](at, OPEN[gateway] if fail_open else None))
-        yield Stand(gateway, at.gateway, house, behind, between)
+        log = stack.enter_context(GATEWAYS[gateway](at, switched))
+        yield Stand(gateway, at.gateway, tokens, behind, between, log)
+
+
+class Stands:
+    """Makes each stand when it is first asked for, and keeps it: a registry takes seconds to reach its state."""
+
+    def __init__(self, stack: ExitStack) -> None:
+        self._stack = stack
+        self._stands: dict[tuple[str, str], Stand] = {}
+        self._registries: dict[str, tuple[Registry, Tokens]] = {}
+
+    def get(self, state: str, gateway: str) -> Stand:
+        """The gateway in front of a registry in that state: a key of `STATES`."""
+        if (state, gateway) not in self._stands:
+            self._stands[state, gateway] = STATES[state](self, gateway)
+        return self._stands[state, gateway]
+
+    def up(self, gateway: str, switched: Switched | None = None) -> Stand:
+        """A registry that works."""
+        api, tokens = self._registry("up")
+        return self._stand(gateway, api.port, tokens, switched or {})
+
+    def stale(self, gateway: str, when_stale: str) -> Stand:
+        """A registry that has not heard of Redis for longer than it may."""
+        name = f"stale {when_stale}"
+        known = name in self._registries
+        api, tokens = self._registry(name, max_staleness_s=1, when_stale=when_stale)
+        if not known:
+            api.house.redis.kill()
+            until(lambda: api.says("/authz", tokens.good) == "stale", "staleness")
+        return self._stand(gateway, api.port, tokens, {})
+
+    def down(self, gateway: str, switched: Switched) -> Stand:
+        """A registry that was killed after it had answered."""
+        _, tokens = self._registry("up")
+        with registry(self._registry("up")[0].house) as api:
+            made = self._stand(gateway, api.port, tokens, switched)
+            if made.ask(bearer=tokens.good).seen is None:
+                raise RuntimeError("A gateway refused a good token before its registry was killed.")
+            api.kill()
+        made.wire.cut()
+        return made
+
+    def hanging(self, gateway: str, switched: Switched) -> Stand:
+        """A registry that takes connections and never answers."""
+        silent = self._stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=64))
+        _, tokens = self._registry("up")
+        return self._stand(gateway, silent.getsockname()[1], tokens, {**IMPATIENT[gateway], **switched})
+
+    def _stand(self, gateway: str, api: int, tokens: Tokens, switched: Switched) -> Stand:
+        return self._stack.enter_context(stand(gateway, api, tokens, switched))
+
+    def _registry(self, name: str, **profile: object) -> tuple[Registry, Tokens]:
+        if name not in self._registries:
+            api = self._stack.enter_context(registry(self._stack.enter_context(house()), **profile))
+            self._registries[name] = api, api.tokens()
+        return self._registries[name]
+
+
+STATES: dict[str, Callable[[Stands, str], Stand]] = {
+    "up": lambda stands, gateway: stands.up(gateway),
+    "up, open": lambda stands, gateway: stands.up(gateway, OPEN[gateway]),
+    "stale, closed": lambda stands, gateway: stands.stale(gateway, "closed"),
+    "stale, open": lambda stands, gateway: stands.stale(gateway, "open"),
+    "down, closed": lambda stands, gateway: stands.down(gateway, {}),
+    "down, open": lambda stands, gateway: stands.down(gateway, OPEN[gateway]),
+    "hangs, closed": lambda stands, gateway: stands.hanging(gateway, {}),
+    "hangs, open": lambda stands, gateway: stands.hanging(gateway, OPEN[gateway]),
+}
+"""The states of a registry, and, after the comma, what its profile or its gateway does then."""

@@ -1,4 +1,4 @@
-"""A wire between a gateway and the API: passes every byte on, counts the connections, and keeps what the gateway said."""
+"""A wire between a gateway and the API: passes every byte on, counts connections, keeps what the gateway said."""
 
 import socket
 from collections import deque
@@ -25,6 +25,11 @@ class Wire(ThreadingTCPServer):
         self.port: int = self.server_address[1]
         self.connections = 0
         self._said: deque[bytes] = deque(maxlen=KEPT)
+
+    def cut(self) -> None:
+        """Take no further connection: the kernel refuses it, as it does where a process is gone."""
+        self.shutdown()
+        self.server_close()
 
     def hear(self, piece: bytes) -> None:
         """Keep what the gateway says."""

@@ -2,7 +2,7 @@
 
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,7 +16,7 @@ def find_caddy() -> str:
 
 
 @contextmanager
-def caddy(at: Addresses, switched: dict[str, str] | None = None) -> Iterator[Path]:
+def caddy(at: Addresses, switched: Mapping[str, str] | None = None) -> Iterator[Path]:
     """Run Caddy with `deploy/gateways/caddy/Caddyfile`; yields its log."""
     program = find_caddy()
     with tempfile.TemporaryDirectory(prefix="tokenward-caddy-") as place:

@@ -2,7 +2,7 @@
 
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -20,7 +20,7 @@ def find_haproxy() -> str:
 
 
 @contextmanager
-def haproxy(at: Addresses, switched: dict[str, str] | None = None) -> Iterator[Path]:
+def haproxy(at: Addresses, switched: Mapping[str, str] | None = None) -> Iterator[Path]:
     """Run HAProxy with `deploy/gateways/haproxy`; yields its log."""
     program = find_haproxy()
     with tempfile.TemporaryDirectory(prefix="tokenward-haproxy-") as place:

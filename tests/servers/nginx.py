@@ -2,7 +2,7 @@
 
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -47,7 +47,7 @@ def find_nginx(*, lua: bool = False) -> str:
 
 @contextmanager
 def nginx(
-    at: Addresses, switched: dict[str, str] | None = None, *, name: str = "nginx/tokenward.conf", lua: bool = False
+    at: Addresses, switched: Mapping[str, str] | None = None, *, name: str = "nginx/tokenward.conf", lua: bool = False
 ) -> Iterator[Path]:
     """Run nginx with a file of `deploy/gateways`; yields its log."""
     program = find_nginx(lua=lua)
