@@ -50,6 +50,7 @@ class Application(ThreadingHTTPServer):
 
 class _Echo(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
     server: Application
 
     def _tell(self) -> None:

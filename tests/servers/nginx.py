@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.servers.gateway import Addresses, configuration, until_it_listens
+from tests.servers.gateway import CONFIGURATIONS, Addresses, configuration, until_it_listens
 from tests.servers.process import absent, end, start
 
 MODULES = Path("/usr/lib/nginx/modules")
@@ -45,21 +45,43 @@ def find_nginx(*, lua: bool = False) -> str:
     return nginx
 
 
+def frame(folder: Path, site: str, *, lua: bool = False) -> None:
+    """Write what nginx needs to run in that folder; `site` stands in its http context."""
+    modules = "\n".join(f"load_module {MODULES / module};" for module in LUA) if lua else ""
+    (folder / "nginx.conf").write_text(FRAME.format(modules=modules))
+    (folder / "site.conf").write_text(site)
+
+
 @contextmanager
-def nginx(
-    at: Addresses, switched: Mapping[str, str] | None = None, *, name: str = "nginx/tokenward.conf", lua: bool = False
-) -> Iterator[Path]:
-    """Run nginx with a file of `deploy/gateways`; yields its log."""
-    program = find_nginx(lua=lua)
+def nginx(at: Addresses, switched: Mapping[str, str] | None = None) -> Iterator[Path]:
+    """Run nginx with `deploy/gateways/nginx/tokenward.conf`; yields its log."""
     with tempfile.TemporaryDirectory(prefix="tokenward-nginx-") as place:
         folder = Path(place)
-        modules = "\n".join(f"load_module {MODULES / module};" for module in LUA) if lua else ""
-        (folder / "nginx.conf").write_text(FRAME.format(modules=modules))
-        (folder / "site.conf").write_text(configuration(name, at, **(switched or {})))
-        log = folder / "log"
-        process = start([program, "-p", place, "-c", "nginx.conf", "-e", "stderr"], log)
-        try:
-            until_it_listens(process, at.gateway, log)
+        frame(folder, configuration("nginx/tokenward.conf", at, **(switched or {})))
+        with _running(folder, at, find_nginx()) as log:
             yield log
-        finally:
-            end(process)
+
+
+@contextmanager
+def replica(at: Addresses, switched: Mapping[str, str] | None = None, *, key: str) -> Iterator[Path]:
+    """Run nginx with `deploy/gateways/nginx/replica.conf` and the digest key; yields its log."""
+    program = find_nginx(lua=True)
+    with tempfile.TemporaryDirectory(prefix="tokenward-nginx-") as place:
+        folder = Path(place)
+        (folder / "digest_key").write_text(key)
+        text = configuration("nginx/replica.conf", at, **(switched or {}))
+        text = text.replace(f"{CONFIGURATIONS / 'nginx'}/digest_key", f"{place}/digest_key")
+        frame(folder, text.replace("port = 8080", f"port = {at.api}"), lua=True)
+        with _running(folder, at, program) as log:
+            yield log
+
+
+@contextmanager
+def _running(folder: Path, at: Addresses, program: str) -> Iterator[Path]:
+    log = folder / "log"
+    process = start([program, "-p", str(folder), "-c", "nginx.conf", "-e", "stderr"], log)
+    try:
+        until_it_listens(process, at.gateway, log)
+        yield log
+    finally:
+        end(process)

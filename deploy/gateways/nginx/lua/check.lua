@@ -53,12 +53,12 @@ local function fresh()
   return state:get("ready") and ngx.now() * 1000 - (state:get("fresh_at") or 0) <= settings.max_staleness_s * 1000
 end
 
--- Ask the API, and answer as it does.
+-- Ask the API, and answer as it does. Returns the headers of a 200, whose names the API writes in small letters.
 local function ask(known_bad)
   local answer = ngx.location.capture(settings.location)
   if answer.status == 200 and not known_bad then return answer.header end
   if answer.status == 401 or answer.status == 403 then
-    for _, name in ipairs({ "WWW-Authenticate", "X-Token-Status", "Cache-Control" }) do
+    for _, name in ipairs({ "www-authenticate", "x-token-status", "cache-control" }) do
       ngx.header[name] = answer.header[name]
     end
     ngx.exit(answer.status)
@@ -87,9 +87,9 @@ function _M.request()
     end
   end
   local told = ask(known_bad)
-  tell(told["X-Token-Status"], told["X-Token-Subject"])
-  if told["X-Token-Status"] == "active" then
-    remember(sealed, authorization, cookie, told["X-Token-Subject"])
+  tell(told["x-token-status"], told["x-token-subject"])
+  if told["x-token-status"] == "active" then
+    remember(sealed, authorization, cookie, told["x-token-subject"])
   end
 end
 

@@ -33,10 +33,12 @@ end
 -- Read one answer of the feed, and take over its entries. Returns its end's cursor, where the end was there and every line
 -- before it could be kept; else nil and why.
 local function read(settings, path)
-  local header, ending, count, kept = nil, nil, 0, true
+  local header, heard, ending, count, kept = nil, 0, nil, 0, true
   local status, why = get(settings, path, function(line)
     if not header then
       header = line
+      ngx.update_time()
+      heard = ngx.now() * 1000 - tonumber(line:match('"age_ms":(%d+)')) -- by our clock: the API's may be another
     elseif line:find('"type":"end"', 1, true) then
       ending = line
     else
@@ -47,8 +49,7 @@ local function read(settings, path)
   if status ~= 200 then return nil, status or why end
   if not ending or tonumber(ending:match('"count":(%d+)')) ~= count then return nil, "cut off" end
   if not kept then return nil, "no room left in tokenward_entries" end
-  local at, age = header:match('"at":(%d+)'), header:match('"age_ms":(%d+)')
-  state:set("fresh_at", tonumber(at) - tonumber(age))
+  if heard > (state:get("fresh_at") or 0) then state:set("fresh_at", heard) end
   return ending:match('"cursor":"([^"]+)"') or header:match('"cursor":"([^"]+)"')
 end
 
