@@ -109,10 +109,11 @@ def _decoded(part: bytes) -> bytes:
 
 
 def _object(part: bytes) -> Payload:
+    decoded = _decoded(part)
     try:
-        value = json.loads(
-            _decoded(part), object_pairs_hook=_without_duplicates, parse_constant=_no_number, parse_int=_int
-        )
+        value = json.loads(decoded, object_pairs_hook=_without_duplicates, parse_constant=_no_number, parse_int=_int)
+        if b"\\u" in decoded:
+            json.dumps(value, ensure_ascii=False).encode()  # half a surrogate pair is no character, and has no digest
     except (ValueError, RecursionError):
         raise Invalid("malformed") from None
     if not isinstance(value, dict):

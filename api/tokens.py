@@ -173,7 +173,7 @@ def _token(compact: Compact, until: float, key: Key | None) -> Token:
 
 def header_safe(subject: str) -> bytes:
     """Percent-encoded but for letters, digits and a few marks: neither a line's end nor a list's comma is left."""
-    return b"" if len(subject) > SUBJECT_CHARS else quote(subject, safe=SAFE_MARKS, errors="replace").encode()
+    return b"" if len(subject) > SUBJECT_CHARS else quote(subject, safe=SAFE_MARKS).encode()
 
 
 class _Memory:

@@ -14,7 +14,10 @@ BENCHES = {
     "engine": "bench.engine",
     "geoip": "bench.geoip",
     "quality": "bench.quality",
+    "registry": "bench.registry",
+    "replica": "bench.replica",
     "reuse": "bench.reuse",
+    "rollover": "bench.rollover",
     "travel": "bench.travel",
     "worker": "bench.worker",
 }

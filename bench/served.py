@@ -88,7 +88,7 @@ def main() -> None:
 
     def build() -> Application:
         # In granian's worker process, too, which would outlive a parent that was killed.
-        threading.Thread(target=_end_with_input, daemon=True).start()
+        threading.Thread(target=end_with_input, daemon=True).start()
         return subject(int(count)) if which == "subject" else bare
 
     if server == "granian":
@@ -96,13 +96,14 @@ def main() -> None:
             which, port=int(port), interface=Interfaces.ASGI, loop=Loops.uvloop, websockets=False, log_enabled=False
         )
         # Built in granian's worker process: a thread does not survive its fork.
-        threading.Thread(target=_end_with_input, daemon=True).start()
+        threading.Thread(target=end_with_input, daemon=True).start()
         granian.serve(target_loader=lambda *_, **__: build(), wrap_loader=False)
     else:
         run(build(), port=int(port))
 
 
-def _end_with_input() -> None:
+def end_with_input() -> None:
+    """End this process when nobody is at the other end of its input any more."""
     while os.read(sys.stdin.fileno(), 1024):
         pass
     os.kill(os.getpid(), signal.SIGTERM)

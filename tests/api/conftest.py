@@ -4,7 +4,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.api.gates import PROFILES, SIGNER
 from tests.api.running import Running, running
+from tests.api.verifying import trusted
+from tests.servers.issuer import Issuer, issuing
 
 
 @pytest.fixture(scope="module")
@@ -19,3 +22,17 @@ def fresh() -> Iterator[Running]:
     """A ready API of the test's own, without entries."""
     with running() as parts:
         yield parts
+
+
+@pytest.fixture(scope="module")
+def issuer() -> Iterator[Issuer]:
+    """An issuer with one key."""
+    with issuing(SIGNER) as idp:
+        yield idp
+
+
+@pytest.fixture(scope="module")
+def gate(issuer: Issuer) -> Iterator[Running]:
+    """An API that trusts the issuer, with a profile of each kind."""
+    with running(issuers=[trusted(issuer.uri)], profiles=PROFILES) as api:
+        yield api

@@ -1,9 +1,10 @@
 """A real issuer: signs tokens with real keys, and publishes the keys over HTTP, as well or as badly as a test wants."""
 
 import json
+import ssl
 import threading
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -70,19 +71,20 @@ class Issuer:
         self.headers: dict[str, str] = {}
         #: Answered instead of the key set.
         self.body: bytes | None = None
-        #: Seconds between the bytes of the answer's head, so that it never ends.
+        #: Whether the head of its answers comes line by line and never ends.
         self.trickles = False
-        #: Cleared: requests are counted and then held until it is set.
+        #: Cleared: what is answered is held until it is set, but is what it was when the request came.
         self.answers = threading.Event()
         self.answers.set()
         #: Set when the server ends.
         self.ended = threading.Event()
         self.port = 0
+        self.scheme = "http"
 
     @property
     def uri(self) -> str:
         """Where its keys are."""
-        return f"http://127.0.0.1:{self.port}{KEYS}"
+        return f"{self.scheme}://127.0.0.1:{self.port}{KEYS}"
 
     @property
     def fetches(self) -> int:
@@ -106,13 +108,13 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         issuer: Issuer = self.server.issuer  # type: ignore[attr-defined]
         issuer.asked[self.path] += 1
+        body = issuer.document()
         issuer.answers.wait(30)
         if issuer.trickles:
             self.wfile.write(b"HTTP/1.1 200 OK\r\n")
             while not issuer.ended.wait(0.05):
                 self.wfile.write(b"x: y\r\n")
             return
-        body = issuer.document()
         self.send_response(issuer.status)
         for name, value in {"content-length": str(len(body)), **issuer.headers}.items():
             self.send_header(name, value)
@@ -135,11 +137,14 @@ class _Server(ThreadingHTTPServer):
 
 
 @contextmanager
-def issuing(*keys: SigningKey | Json, port: int = 0) -> Iterator[Issuer]:
+def issuing(*keys: SigningKey | Json, tls: ssl.SSLContext | None = None) -> Iterator[Issuer]:
     """An issuer that publishes these keys, while the block runs."""
     issuer = Issuer()
     issuer.publish(*keys)
-    with _Server(("127.0.0.1", port), _Handler) as server:
+    with _Server(("127.0.0.1", 0), _Handler) as server:
+        if tls is not None:
+            issuer.scheme = "https"
+            server.socket = tls.wrap_socket(server.socket, server_side=True)
         server.issuer = issuer  # type: ignore[attr-defined]
         issuer.port = server.server_port
         thread = threading.Thread(target=server.serve_forever, args=(0.05,), name="issuer", daemon=True)
@@ -162,8 +167,3 @@ def unsigned(header: Mapping[str, object], payload: Mapping[str, object] | bytes
 def encoded(part: bytes) -> str:
     """Base64url without padding."""
     return jwt.utils.base64url_encode(part).decode()
-
-
-def kids(keys: Sequence[SigningKey]) -> list[str | None]:
-    """The keys' names."""
-    return [key.kid for key in keys]

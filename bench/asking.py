@@ -1,0 +1,101 @@
+"""A steady load of `/authz` questions: so many a second on so many connections, each answer timed. 127.0.0.1 only.
+
+Other than `bench.load`, which asks as fast as it is answered, this one keeps a rhythm: an answer that is late does not
+slow the next question down, as long as a connection is free. Where none is, the question is left out and counted.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import NamedTuple, cast
+
+TICK_SECONDS = 0.01
+PATIENCE_SECONDS = 15.0
+"""How long answers under way are waited for at the end."""
+
+
+class Answered(NamedTuple):
+    """One question: when it was asked (`time.perf_counter`), how long it took, and the status."""
+
+    asked: float
+    seconds: float
+    status: int
+
+
+class Asker:
+    """Asks `per_second` questions on at most `connections` connections; `token` gives each one's bearer."""
+
+    def __init__(self, port: int, per_second: int, connections: int, token: Callable[[], str]) -> None:
+        self.answers: list[Answered] = []
+        #: Questions for which no connection was free.
+        self.left_out = 0
+        self._port = port
+        self._per_second = per_second
+        self._connections = connections
+        self._token = token
+        self._idle: list[_Connection] = []
+        self._all: list[_Connection] = []
+
+    async def run(self, seconds: float) -> None:
+        """Ask for that long, then wait for what is under way.
+
+        Raises:
+            RuntimeError: answers did not come.
+        """
+        loop = asyncio.get_running_loop()
+        for _ in range(self._connections):
+            _, connection = await loop.create_connection(lambda: _Connection(self), "127.0.0.1", self._port)
+            self._all.append(connection)
+        self._idle = list(self._all)
+        begin, asked = loop.time(), 0
+        while (elapsed := loop.time() - begin) < seconds:
+            due = int(elapsed * self._per_second)
+            for _ in range(due - asked):
+                self._ask()
+            asked = due
+            await asyncio.sleep(TICK_SECONDS)
+        deadline = loop.time() + PATIENCE_SECONDS
+        while len(self._idle) < len(self._all) and loop.time() < deadline:  # noqa: ASYNC110 - many connections end it
+            await asyncio.sleep(TICK_SECONDS)
+        silent = len(self._all) - len(self._idle)
+        for connection in self._all:
+            connection.close()
+        if silent:
+            raise RuntimeError(f"{silent} questions were not answered.")
+
+    def _ask(self) -> None:
+        if self._idle:
+            self._idle.pop().ask(self._token())
+        else:
+            self.left_out += 1
+
+    def answered(self, connection: "_Connection", answer: Answered) -> None:
+        """A connection has its answer, and is free again."""
+        self.answers.append(answer)
+        self._idle.append(connection)
+
+
+class _Connection(asyncio.Protocol):
+    """One question at a time."""
+
+    def __init__(self, asker: Asker) -> None:
+        self._asker = asker
+        self._asked = 0.0
+        self._received = b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's own is none by inheritance
+
+    def ask(self, token: str) -> None:
+        self._asked = time.perf_counter()
+        self._transport.write(f"GET /authz/x HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n\r\n".encode())
+
+    def close(self) -> None:
+        self._transport.abort()
+
+    def data_received(self, data: bytes) -> None:
+        self._received += data
+        if self._received.endswith(b"\r\n\r\n"):
+            status = int(self._received[9:12])
+            self._received = b""
+            self._asker.answered(self, Answered(self._asked, time.perf_counter() - self._asked, status))

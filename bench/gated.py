@@ -1,0 +1,37 @@
+"""A server process for the bench of rollovers: `python -m bench.gated PORT JWKS_URI LEAST_S REFRESH_S`.
+
+It ends when its standard input does, so that it never outlives the bench.
+"""
+
+import sys
+import threading
+
+from api.app import create_app
+from api.server import run
+from api.trust import TrustedIssuer
+from bench.served import ISSUER, KEY, end_with_input, milliseconds
+from revocation.follower import Follower
+from revocation.memory import MemoryRegistry
+from revocation.replica import Replica
+
+
+def main() -> None:
+    """Serve `/authz` for one issuer, until the input ends."""
+    port, uri, least, refresh = sys.argv[1:]
+    threading.Thread(target=end_with_input, daemon=True).start()
+    issuer = TrustedIssuer(iss=ISSUER, jwks_uri=uri, jwks_least_s=float(least), jwks_refresh_s=float(refresh))
+    registry, replica = MemoryRegistry("0123456789abcdef"), Replica(KEY)
+    app = create_app(
+        replica=replica,
+        registry=registry,
+        follower=Follower(registry, replica, milliseconds),
+        clock=milliseconds,
+        digest_key=KEY,
+        version="bench",
+        issuers=[issuer],
+    )
+    run(app, port=int(port))
+
+
+if __name__ == "__main__":
+    main()
