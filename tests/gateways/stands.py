@@ -1,27 +1,37 @@
 """Stands: a real gateway between a client and an application, in front of a registry that is in some state."""
 
+import re
 import socket
+import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from tests.gateways.application import Application, Headers, Reply, application, ask
-from tests.gateways.registry import Registry, Tokens, house, registry
+from tests.gateways.registry import KEY, Registry, Tokens, house, registry
 from tests.gateways.wire import Wire, wire
 from tests.servers.caddy import caddy
 from tests.servers.gateway import Addresses
 from tests.servers.haproxy import haproxy
-from tests.servers.nginx import nginx
+from tests.servers.nginx import nginx, replica
 from tests.servers.process import free_port, until
 
 Switched = Mapping[str, str]
 Start = Callable[[Addresses, Switched], AbstractContextManager[Path]]
 
-GATEWAYS: dict[str, Start] = {"nginx": nginx, "haproxy": haproxy, "caddy": caddy}
+GATEWAYS: dict[str, Start] = {
+    "nginx": nginx,
+    "replica": partial(replica, key=KEY),
+    "haproxy": haproxy,
+    "caddy": caddy,
+}
+"""`replica`: nginx, holding a replica itself."""
 
 OPEN: dict[str, Switched] = {
     "nginx": {"# error_page": "error_page"},
+    "replica": {},  # it fails closed, but for tokens that it knows
     "haproxy": {"lua.tokenward closed": "lua.tokenward open"},
     "caddy": {"when_down closed": "when_down open"},
 }
@@ -29,6 +39,7 @@ OPEN: dict[str, Switched] = {
 
 IMPATIENT: dict[str, Switched] = {
     "nginx": {"proxy_read_timeout         6s": "proxy_read_timeout 500ms"},
+    "replica": {"proxy_read_timeout         6s": "proxy_read_timeout 500ms"},
     "haproxy": {"timeout server 6s": "timeout server 500ms"},
     "caddy": {"response_header_timeout 6s": "response_header_timeout 500ms"},
 }
@@ -67,6 +78,9 @@ def stand(gateway: str, api: int, tokens: Tokens, switched: Switched) -> Iterato
         yield Stand(gateway, at.gateway, tokens, behind, between, log)
 
 
+FOLLOWS = re.compile(rb"GET /v1/revocations/changes\?|no room left")
+
+
 class Stands:
     """Makes each stand when it is first asked for, and keeps it: a registry takes seconds to reach its state."""
 
@@ -84,7 +98,7 @@ class Stands:
     def up(self, gateway: str, switched: Switched | None = None) -> Stand:
         """A registry that works."""
         api, tokens = self._registry("up")
-        return self._stand(gateway, api.port, tokens, switched or {})
+        return self._following(gateway, api.port, tokens, switched or {})
 
     def stale(self, gateway: str, when_stale: str) -> Stand:
         """A registry that has not heard of Redis for longer than it may."""
@@ -98,20 +112,46 @@ class Stands:
 
     def down(self, gateway: str, switched: Switched) -> Stand:
         """A registry that was killed after it had answered."""
-        _, tokens = self._registry("up")
-        with registry(self._registry("up")[0].house) as api:
-            made = self._stand(gateway, api.port, tokens, switched)
+        up, tokens = self._registry("up")
+        with registry(up.house) as api:
+            made = self._following(gateway, api.port, tokens, switched)
             if made.ask(bearer=tokens.good).seen is None:
                 raise RuntimeError("A gateway refused a good token before its registry was killed.")
             api.kill()
         made.wire.cut()
         return made
 
+    @contextmanager
+    def mortal(
+        self, gateway: str, switched: Switched | None = None, entries: int = 0
+    ) -> Iterator[tuple[Registry, Stand]]:
+        """A gateway in front of an API of its own, which a test may kill; `entries`: decisions that it has to know."""
+        with house() as of:
+            for _ in range(entries):
+                of.decide(str(uuid.uuid4()))
+            with registry(of) as api, stand(gateway, api.port, api.tokens(), switched or {}) as made:
+                self._until_it_follows(made)
+                yield api, made
+
+    def registry(self, name: str) -> Registry:
+        """The registry of that name."""
+        return self._registry(name)[0]
+
     def hanging(self, gateway: str, switched: Switched) -> Stand:
         """A registry that takes connections and never answers."""
         silent = self._stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=64))
         _, tokens = self._registry("up")
         return self._stand(gateway, silent.getsockname()[1], tokens, {**IMPATIENT[gateway], **switched})
+
+    def _following(self, gateway: str, api: int, tokens: Tokens, switched: Switched) -> Stand:
+        """The same once it has got what it follows, if it follows anything."""
+        made = self._stand(gateway, api, tokens, switched)
+        self._until_it_follows(made)
+        return made
+
+    def _until_it_follows(self, made: Stand) -> None:
+        if made.gateway == "replica":
+            until(lambda: FOLLOWS.search(made.wire.said() + made.log.read_bytes()) is not None, "the snapshot")
 
     def _stand(self, gateway: str, api: int, tokens: Tokens, switched: Switched) -> Stand:
         return self._stack.enter_context(stand(gateway, api, tokens, switched))

@@ -32,7 +32,9 @@ def test_the_document_tells_of_every_case_and_gateway() -> None:
 
     assert cases == set(EXPECTED)
     assert re.search(
-        r"^\| the registry \| the request \| nginx \| haproxy \| caddy \|$", DOCUMENT.read_text(), re.MULTILINE
+        r"^\| the registry \| the request \| nginx \| replica \| haproxy \| caddy \|$",
+        DOCUMENT.read_text(),
+        re.MULTILINE,
     )
 
 
