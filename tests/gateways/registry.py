@@ -137,6 +137,17 @@ class Registry:
         until(lambda: self.status("/authz", refused) == 401, "the refusal")
         return refused
 
+    @property
+    def pid(self) -> int:
+        """Its process."""
+        return self._process.pid
+
+    def follows(self, name: str) -> bool:
+        """Whether a replica of that name is known to follow."""
+        with closing(HTTPConnection("127.0.0.1", self.port, timeout=10)) as connection:
+            connection.request("GET", "/v1/revocations/replicas")
+            return f'"{name}"' in connection.getresponse().read().decode()
+
     def kill(self) -> None:
         """End it at once, as a crash does."""
         self._process.kill()

@@ -58,7 +58,7 @@ def nginx(at: Addresses, switched: Mapping[str, str] | None = None) -> Iterator[
     with tempfile.TemporaryDirectory(prefix="tokenward-nginx-") as place:
         folder = Path(place)
         frame(folder, configuration("nginx/tokenward.conf", at, **(switched or {})))
-        with _running(folder, at, find_nginx()) as log:
+        with running(folder, at.gateway, find_nginx()) as log:
             yield log
 
 
@@ -72,16 +72,17 @@ def replica(at: Addresses, switched: Mapping[str, str] | None = None, *, key: st
         text = configuration("nginx/replica.conf", at, **(switched or {}))
         text = text.replace(f"{CONFIGURATIONS / 'nginx'}/digest_key", f"{place}/digest_key")
         frame(folder, text.replace("port = 8080", f"port = {at.api}"), lua=True)
-        with _running(folder, at, program) as log:
+        with running(folder, at.gateway, program) as log:
             yield log
 
 
 @contextmanager
-def _running(folder: Path, at: Addresses, program: str) -> Iterator[Path]:
+def running(folder: Path, port: int, program: str) -> Iterator[Path]:
+    """Run nginx in a folder that has its frame, until it listens on the port; yields its log."""
     log = folder / "log"
     process = start([program, "-p", str(folder), "-c", "nginx.conf", "-e", "stderr"], log)
     try:
-        until_it_listens(process, at.gateway, log)
+        until_it_listens(process, port, log)
         yield log
     finally:
         end(process)
