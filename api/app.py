@@ -1,4 +1,4 @@
-"""The application: the check path, `/authz`, and behind them FastAPI for everything else."""
+"""The application: the check path, `/authz` and the feed, and behind them FastAPI for everything else."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -9,18 +9,25 @@ from prometheus_client import CollectorRegistry
 from starlette.concurrency import run_in_threadpool
 
 from api.authz import PREFIX, Authz
+from api.authz_openapi import authz_paths
 from api.body import Message, Receive, Scope, Send
 from api.check import CheckPath
-from api.metrics import ApiCollector, Counts, Follows
+from api.feed.feed import Feed
+from api.feed.limits import FeedLimits
+from api.feed.metrics import FeedCollector
+from api.feed.openapi import feed_paths
+from api.metrics import ApiCollector, Counts
 from api.openapi import DESCRIPTION, SUMMARY, documented
 from api.problems import install
 from api.profiles import Profile
+from api.routes.replicas import replica_routes
 from api.routes.revocations import revocation_routes
 from api.routes.service import service_routes
 from api.tokens import Tokens
 from api.trust import TrustedIssuer
 from api.view import RegistryView
-from revocation.registry import Registry
+from revocation.followers import Followers
+from revocation.registry import Whole
 from revocation.replica import Replica
 
 Served = Callable[[Scope, Receive, Send], Awaitable[None]]
@@ -29,13 +36,18 @@ Served = Callable[[Scope, Receive, Send], Awaitable[None]]
 class Api:
     """The ASGI application: serves the paths of gateways itself, and hands everything else to FastAPI."""
 
-    def __init__(self, check: CheckPath, authz: Authz, fastapi: FastAPI, counts: Counts) -> None:
-        #: Everything but the check path.
+    def __init__(self, check: CheckPath, authz: Authz, feed: Feed, fastapi: FastAPI, counts: Counts) -> None:
+        #: Everything but the check path, `/authz` and the feed.
         self.fastapi = fastapi
         self._check = check
         self._authz = authz
+        self._feed = feed
         self._counts = counts
         self._raw: dict[str, Served] = {"/v1/check": check.check, "/v1/check/batch": check.batch}
+
+    def end(self) -> None:
+        """The server is about to end: answer whoever waits for changes, so that it need not wait for them."""
+        self._feed.end()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, or the lifespan."""
@@ -49,7 +61,8 @@ class Api:
         elif scope["type"] == "http" and scope["path"].startswith(PREFIX):
             await self._authz(scope, receive, send)
         elif scope["type"] == "http":
-            await self._counted(scope, receive, send)
+            feed = self._feed.raw.get(scope["path"])
+            await (self._counted if feed is None else feed)(scope, receive, send)
         else:
             await self.fastapi(scope, receive, send)
 
@@ -71,53 +84,59 @@ class Api:
 def create_app(
     *,
     replica: Replica,
-    registry: Registry,
-    follower: Follows,
+    registry: Whole,
+    followers: Followers,
     clock: Callable[[], int],
     digest_key: bytes,
     version: str,
     metrics: CollectorRegistry | None = None,
+    limits: FeedLimits | None = None,
     issuers: Sequence[TrustedIssuer] = (),
     profiles: Mapping[str, Profile] | None = None,
 ) -> Api:
-    """Build the application. Its lifespan starts and stops `follower`, which fills `replica` from `registry`.
+    """Build the application. Its lifespan starts and stops `followers`, which fill `replica` from `registry`'s shards.
 
     `clock` gives epoch milliseconds; `digest_key` is the replica's, for look-ups by identity; `metrics` is what
-    `/metrics` shows, where others may have registered too (a new one by default). `/authz`
+    `/metrics` shows, where others may have registered too (a new one by default); `limits` bounds the feed. `/authz`
     takes tokens of `issuers`, and has `profiles` besides the default one.
     """
     counts = Counts()
+    feed = Feed(replica, followers.shards, clock, counts, limits or FeedLimits())
+    followers.listen(feed.recent)
     tokens = Tokens(issuers, clock)
     shown = CollectorRegistry() if metrics is None else metrics
-    shown.register(ApiCollector(counts, replica, follower, clock, tokens))
+    shown.register(ApiCollector(counts, replica, followers, clock, tokens))
+    shown.register(FeedCollector(feed))
     view = RegistryView(replica, registry, clock, digest_key)
     fastapi = FastAPI(
         title="Tokenward",
         summary=SUMMARY,
         description=DESCRIPTION,
         version=version,
-        lifespan=_following(follower, tokens),
+        lifespan=_following(followers, feed, tokens),
         redoc_url=None,
     )
     fastapi.include_router(revocation_routes(view))
-    fastapi.include_router(service_routes(view, follower, shown, version))
+    fastapi.include_router(replica_routes(feed.replicas))
+    fastapi.include_router(service_routes(view, followers, shown, version))
     install(fastapi, counts.refusal)
-    fastapi.openapi = documented(fastapi)  # type: ignore[method-assign]
+    fastapi.openapi = documented(fastapi, authz_paths(), feed_paths())  # type: ignore[method-assign]
     authz = Authz(replica, tokens, profiles or {}, clock, counts)
-    return Api(CheckPath(replica, clock, counts), authz, fastapi, counts)
+    return Api(CheckPath(replica, clock, counts), authz, feed, fastapi, counts)
 
 
-def _following(follower: Follows, tokens: Tokens) -> Callable[[FastAPI], Any]:
+def _following(followers: Followers, feed: Feed, tokens: Tokens) -> Callable[[FastAPI], Any]:
     """The lifespan: requests are taken at once; `/readyz` says when the first snapshot has come."""
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        follower.start()
+        feed.recent.start()
+        followers.start()
         tokens.start()
         try:
             yield
         finally:
             await tokens.stop()
-            await run_in_threadpool(follower.stop)
+            await run_in_threadpool(followers.stop)
 
     return lifespan

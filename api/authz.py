@@ -21,6 +21,8 @@ from api.credentials import Presented, presented
 from api.metrics import Counts
 from api.profiles import DEFAULT, Header, Profile, named
 from api.tokens import Token, Tokens, Unverifiable
+from revocation.bearer import BEARER, DPOP
+from revocation.challenges import INVALID_REQUEST, INVALID_TOKEN, MISSING, STEP_UP, max_age_of
 from revocation.claims import Answer, Claims
 from revocation.record import Position
 from revocation.replica import Replica
@@ -35,11 +37,9 @@ UNNAMED = "(unknown)"
 _EMPTY = (b"content-length", b"0")
 _NO_STORE = (b"cache-control", b"no-store")
 _CLOSE = (b"connection", b"close")
-_STATUSES = ("active", "quarantined", "revoked", "unknown", "missing", "invalid", "stale", "unverifiable")
-_STATUS = {status: (b"x-token-status", status.encode()) for status in _STATUSES}
+STATUSES = ("active", "quarantined", "revoked", "unknown", "missing", "invalid", "stale", "unverifiable")
+_STATUS = {status: (b"x-token-status", status.encode()) for status in STATUSES}
 _NOBODY = (b"x-token-subject", b"")
-_PROOFS = "ES256 ES384 ES512 PS256 PS384 PS512 RS256 RS384 RS512 EdDSA"
-"""What a DPoP proof may be signed with (RFC 9449, section 5.1); the resource server looks at it."""
 
 
 class Verdict(NamedTuple):
@@ -94,7 +94,7 @@ class Authz:
 
     async def _verdict(self, served: "_Served", headers: list[Header]) -> Verdict:
         """The answer, whatever happens."""
-        scheme = "Bearer"
+        scheme = BEARER
         try:
             found = presented(headers, served.cookie, served.address_header)
             scheme = found.scheme
@@ -122,7 +122,11 @@ class Authz:
         if token is None:
             token = await self._tokens.verify(found.token) if verify else self._tokens.read(found.token)
             now = self._clock()
-        if token.bound and verify and found.scheme == "Bearer" and not found.by_cookie:
+        return self._decide(served, found, token, now)
+
+    def _decide(self, served: "_Served", found: Presented, token: Token, now: int) -> Verdict:
+        """What becomes of a good token."""
+        if token.bound and served.profile.verify and found.scheme == BEARER and not found.by_cookie:
             self._counts.token_refused("unproven")
             return served.unproven
         claims = token.claims if found.address is None else replace(token.claims, ip=found.address)
@@ -132,7 +136,10 @@ class Authz:
         if self._is_stale(served, now):
             http = 200 if served.profile.when_stale == "open" else 403
             return Verdict(http, "stale", (b"x-token-subject", token.subject))
-        return Verdict(200, answer.state, (b"x-token-subject", token.subject), *served.cached(token, now))
+        subject = (b"x-token-subject", token.subject)
+        if not served.profile.cache_s:
+            return Verdict(200, answer.state, subject)
+        return Verdict(200, answer.state, subject, served.kept(token, now), served.vary)
 
     def _anonymous(self, served: "_Served", found: Presented) -> Verdict:
         """Without a token: only a revoked address is refused where anybody may pass.
@@ -143,7 +150,7 @@ class Authz:
             return served.missing
         now = self._clock()
         if self._replica.check(Claims(ip=found.address), now).decision == "deny":
-            return served.invalid["Bearer"]
+            return served.invalid[BEARER]
         if served.profile.when_stale == "closed" and self._is_stale(served, now):
             return Verdict(403, "stale")
         return Verdict(200, "missing")
@@ -179,47 +186,31 @@ class _Served:
     def __init__(self, name: str, profile: Profile) -> None:
         self.name = name
         self.profile = profile
-        self.cookie = None if profile.cookie is None else profile.cookie.encode()
+        self.cookie = profile.cookie
         self.address_header = None if profile.address_header is None else profile.address_header.lower().encode()
         self.stale_ms = profile.max_staleness_s * 1000
-        told = {"error": "invalid_token", "error_description": "The access token is no longer valid"}
-        self._invalid = {
-            "Bearer": profile.challenge("Bearer", **told),
-            "DPoP": profile.challenge("DPoP", **told, algs=_PROOFS),
-        }
-        self.missing = Verdict(401, "missing", more=(profile.challenge("Bearer"),))
-        self.ambiguous = Verdict(401, "invalid", more=(profile.challenge("Bearer", error="invalid_request"),))
+        self._invalid = {scheme: profile.challenge(INVALID_TOKEN, scheme) for scheme in (BEARER, DPOP)}
+        self.missing = Verdict(401, "missing", more=(profile.challenge(MISSING),))
+        self.ambiguous = Verdict(401, "invalid", more=(profile.challenge(INVALID_REQUEST),))
         self.invalid = {scheme: Verdict(401, "invalid", more=(line,)) for scheme, line in self._invalid.items()}
         # One challenge a line: several in one confuse clients (RFC 9110, section 11.6.1).
-        both = (self._invalid["Bearer"], profile.challenge("DPoP", algs=_PROOFS))
+        both = (self._invalid[BEARER], profile.challenge(MISSING, DPOP))
         self.unproven = Verdict(401, "invalid", more=both)
-        read = filter(None, (b"authorization", self.cookie and b"cookie", self.address_header))
-        self._vary = ((b"vary", b", ".join(read)),)
+        read = [b"authorization", *([b"cookie"] if self.cookie else []), *filter(None, [self.address_header])]
+        #: What an answer that may be kept depends on.
+        self.vary = ((b"vary", b", ".join(read)),)
 
     def refusal(self, answer: Answer, subject: bytes, scheme: str, now: int) -> Verdict:
         """What a token is told that the registry knows to be bad."""
         if answer.decision == "deny":
             return Verdict(401, "revoked", (b"x-token-subject", subject), more=(self._invalid[scheme],))
-        challenge = self.profile.challenge(
-            scheme,
-            error="insufficient_user_authentication",
-            error_description="More recent authentication is required",
-            max_age=str(_max_age(answer, now)),
-        )
+        challenge = self.profile.challenge(STEP_UP, scheme, max_age_of(answer.auth_after, now))
         return Verdict(401, "quarantined", (b"x-token-subject", subject), more=(challenge,))
 
-    def cached(self, token: Token, now: int) -> tuple[Header, tuple[Header, ...]]:
-        """How long the gateway may remember that the token was let pass, and of which headers that depends."""
-        seconds = self.profile.cache_s
-        if not seconds:
-            return _NO_STORE, ()
-        left = int(min(seconds, (token.until - now) // 1000))
-        return (b"cache-control", b"max-age=%d" % left if left else b"no-store"), self._vary
-
-
-def _max_age(answer: Answer, now: int) -> int:
-    """The age that a login may have to end the quarantine: it has to be of a later second than `auth_after`."""
-    return max(0, now // 1000 - (answer.auth_after or now) // 1000 - 1)
+    def kept(self, token: Token, now: int) -> Header:
+        """How long the gateway may remember that the token was let pass."""
+        left = int(min(self.profile.cache_s, (token.until - now) // 1000))
+        return (b"cache-control", b"max-age=%d" % left) if left else _NO_STORE
 
 
 def _log(error: Exception) -> None:

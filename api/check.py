@@ -15,13 +15,12 @@ from api.metrics import Counts
 from api.problems import (
     BAD_REQUEST,
     INTERNAL_ERROR,
-    MEDIA_TYPE,
-    METHOD_NOT_ALLOWED,
     NOT_READY,
     TOO_LARGE,
     Problem,
     Refused,
 )
+from api.raw import NO_STORE, refuse
 from api.schemas import BATCH_TOKENS, BatchQuestion
 from revocation.claims import ALLOW, Answer, Claims
 from revocation.record import Position
@@ -37,11 +36,8 @@ UNREADABLE = (msgspec.MsgspecError, RecursionError)
 """What decoding raises: not JSON, of other types, or nested without end."""
 
 _JSON = (b"content-type", b"application/json")
-# An answer is true for a moment only, and says something of a person's session.
-_NO_STORE = (b"cache-control", b"no-store")
 #: The answer that nearly all get, without its closing brace: the registry becomes one more member.
 _ALLOW = msgspec.json.encode(ALLOW)[:-1]
-_ALLOW_POST = (b"allow", b"POST")
 #: Where in the body a member has the wrong type: names of ours and positions, nothing of the input.
 _PATH = re.compile(r" - at `(\$[\w.\[\]]*)`$")
 
@@ -147,19 +143,11 @@ class CheckPath:
         return age if age > 0 else 0  # noqa: FURB136 - `max` takes twice as long
 
     async def _refuse(self, send: Send, route: str, problem: Problem, members: dict[str, object]) -> None:
-        self._counts.request(route, problem.status)
-        self._counts.refusal(problem.slug)
-        body = problem.body(**members)
-        headers = [(name.lower().encode(), value.encode()) for name, value in problem.headers]
-        headers += [(b"content-type", MEDIA_TYPE.encode()), _NO_STORE, (b"content-length", b"%d" % len(body))]
-        if problem is METHOD_NOT_ALLOWED:
-            headers.append(_ALLOW_POST)
-        await send({"type": "http.response.start", "status": problem.status.value, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
+        await refuse(send, self._counts, route, problem, members, allow=b"POST")
 
 
 def _headers(length: int) -> list[tuple[bytes, bytes]]:
-    return [_JSON, _NO_STORE, (b"content-length", b"%d" % length)]
+    return [_JSON, NO_STORE, (b"content-length", b"%d" % length)]
 
 
 FORMATTED = 512

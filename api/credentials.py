@@ -1,12 +1,11 @@
 """Which token a request presents: in `Authorization`, by `Bearer` or `DPoP`, else in the profile's cookie. PURE."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from ipaddress import ip_address
 from typing import NamedTuple
 
 from api.profiles import Header
-
-SCHEMES = {b"bearer": "Bearer", b"dpop": "DPoP"}
+from revocation.bearer import BEARER, Malformed, in_cookies, in_header
 
 
 class Presented(NamedTuple):
@@ -24,30 +23,33 @@ class Presented(NamedTuple):
     address: str | None
 
 
-def presented(headers: Iterable[Header], cookie: bytes | None, address_header: bytes | None) -> Presented:
+def presented(headers: Iterable[Header], cookie: str | None, address_header: bytes | None) -> Presented:
     """Look through the headers once, names in lower case as ASGI has them.
 
     RFC 6750, section 2: a client uses no more than one way. A second `Authorization` line is refused even if it says
     the same, as gateways differ in which they forward.
     """
-    authorizations: list[bytes] = []
-    cookies: list[bytes] = []
-    addresses: list[bytes] = []
+    authorizations: list[str] = []
+    cookies: list[str] = []
+    told: list[bytes] = []
     for name, value in headers:
         if name == b"authorization":
-            authorizations.append(value)
-        elif name == b"cookie" and cookie is not None:
-            cookies += _named(value, cookie)
+            authorizations.append(value.decode("latin-1"))
+        elif name == b"cookie":
+            cookies.append(value.decode("latin-1"))
         elif name == address_header:
-            addresses.append(value)
-    address = _address(addresses[0]) if len(addresses) == 1 else None
-    scheme, _, rest = authorizations[0].strip().partition(b" ") if authorizations else (b"", b"", b"")
-    known = SCHEMES.get(scheme.lower())
-    token = rest.strip() if known else None
-    ambiguous = len(authorizations) > 1 or token == b"" or len({*cookies, *([token] if token else [])}) > 1
-    if token is None and cookies and not ambiguous:
-        return Presented(cookies[0], "Bearer", True, False, address)
-    return Presented(token, known or "Bearer", False, ambiguous, address)
+            told.append(value)
+    address = _address(told[0]) if len(told) == 1 else None
+    try:
+        given = in_header(authorizations)
+        stored = [] if cookie is None else in_cookies(cookies, cookie)
+    except Malformed:
+        return Presented(None, BEARER, False, True, address)
+    chosen = given or (stored[0] if stored else None)
+    if chosen is None:
+        return Presented(None, BEARER, False, False, address)
+    ambiguous = any(other.token != chosen.token for other in stored)
+    return Presented(chosen.token.encode("latin-1"), chosen.scheme, given is None, ambiguous, address)
 
 
 def _address(value: bytes) -> str | None:
@@ -57,13 +59,3 @@ def _address(value: bytes) -> str | None:
     except ValueError:
         return None
     return str(getattr(address, "ipv4_mapped", None) or address)
-
-
-def _named(header: bytes, cookie: bytes) -> Sequence[bytes]:
-    """The values of the cookie of that name; one that is empty is none, as browsers send those they shall forget."""
-    values = []
-    for pair in header.split(b";"):
-        name, _, value = pair.partition(b"=")
-        if name.strip() == cookie and (bare := value.strip().strip(b'"')):
-            values.append(bare)
-    return values

@@ -28,8 +28,8 @@ from api.trust import TrustedIssuer
 
 log = logging.getLogger(__name__)
 
-MOST_WAITING = 2000
-"""Requests that may wait for keys of one issuer; more than a server has connections by default."""
+MOST_WAITING = 4096
+"""Requests that may wait for keys of one issuer; as many as a server has connections by default."""
 MOST_MISSING = 1000
 MISSING_SECONDS = 10.0
 """How long a key that was not found is not asked for again."""

@@ -1,6 +1,8 @@
 """The OpenAPI document: FastAPI's own, and the check routes, which FastAPI does not serve."""
 
 from collections.abc import Callable, Sequence
+from functools import reduce
+from operator import or_
 from typing import Any
 
 import msgspec
@@ -8,6 +10,7 @@ from fastapi import FastAPI
 
 from api import schemas
 from api.examples import BATCH_ANSWER, BATCH_QUESTION, CHECK_ANSWERS, CHECK_QUESTIONS
+from api.feed.asked import Acknowledgement
 from api.problems import (
     BAD_REQUEST,
     BUSY,
@@ -51,21 +54,21 @@ def refusals(*problems: Problem) -> dict[int | str, Json]:
     by_status: dict[int | str, Json] = {}
     for problem in problems:
         response = by_status.setdefault(problem.status.value, {"description": problem.title})
-        shape = response.setdefault("content", {}).setdefault(MEDIA_TYPE, {"schema": _reference("Problem")})
+        shape = response.setdefault("content", {}).setdefault(MEDIA_TYPE, {"schema": reference("Problem")})
         example = {"summary": problem.title, "value": msgspec.json.decode(problem.body())}
         shape.setdefault("examples", {})[problem.slug] = example
     return by_status
 
 
-def documented(app: FastAPI) -> Callable[[], Json]:
-    """What `app.openapi` shall be: FastAPI's document with everything else in it, made once."""
+def documented(app: FastAPI, *others: Json) -> Callable[[], Json]:
+    """What `app.openapi` shall be: FastAPI's document with the check routes and the `others` in it, made once."""
     made: list[Json] = []
     generate = app.openapi
 
     def openapi() -> Json:
         if not made:
             document = generate()
-            document["paths"] = _check_paths() | document["paths"]
+            document["paths"] = reduce(or_, [_check_paths(), *others, document["paths"]])
             document.setdefault("components", {}).setdefault("schemas", {}).update(_schemas())
             for path in document["paths"].values():
                 for operation in path.values():
@@ -87,8 +90,8 @@ def _check_paths() -> Json:
                 "operationId": "check",
                 "summary": "May this token pass?",
                 "description": "The more claims, the more is looked up. At most 16 KiB.",
-                "requestBody": _body(_reference("Claims"), CHECK_QUESTIONS),
-                "responses": {"200": _answered(_reference("CheckAnswer"), CHECK_ANSWERS)} | _refused(),
+                "requestBody": body_of(reference("Claims"), CHECK_QUESTIONS),
+                "responses": {"200": _answered(reference("CheckAnswer"), CHECK_ANSWERS)} | _refused(),
             }
         },
         "/v1/check/batch": {
@@ -97,8 +100,8 @@ def _check_paths() -> Json:
                 "operationId": "check_batch",
                 "summary": "May these tokens pass?",
                 "description": f"At most {BATCH_TOKENS} tokens and 8 MiB; `tokens` may also stand alone, as an array.",
-                "requestBody": _body(_reference("BatchQuestion"), {"two tokens": BATCH_QUESTION}),
-                "responses": {"200": _answered(_reference("BatchAnswer"), {"two tokens": BATCH_ANSWER})} | _refused(),
+                "requestBody": body_of(reference("BatchQuestion"), {"two tokens": BATCH_QUESTION}),
+                "responses": {"200": _answered(reference("BatchAnswer"), {"two tokens": BATCH_ANSWER})} | _refused(),
             }
         },
     }
@@ -110,7 +113,7 @@ def _refused() -> Json:
 
 def _schemas() -> Json:
     """The schemas of what msgspec decodes and encodes, from the very types."""
-    types: Sequence[type] = (Claims, BatchQuestion, CheckAnswer, BatchAnswer, schemas.Problem)
+    types: Sequence[type] = (Claims, BatchQuestion, CheckAnswer, BatchAnswer, schemas.Problem, Acknowledgement)
     _, components = msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")
     for name, meaning in CLAIMS.items():
         components["Claims"]["properties"][name]["description"] = meaning
@@ -118,11 +121,13 @@ def _schemas() -> Json:
     return components
 
 
-def _reference(name: str) -> Json:
+def reference(name: str) -> Json:
+    """A schema of the document, by name."""
     return {"$ref": f"#/components/schemas/{name}"}
 
 
-def _body(schema: Json, examples: Json) -> Json:
+def body_of(schema: Json, examples: Json) -> Json:
+    """A JSON body that a route requires; `examples` by what each is."""
     return {"required": True, "content": {"application/json": {"schema": schema, "examples": _examples(examples)}}}
 
 

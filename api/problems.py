@@ -85,6 +85,12 @@ NOT_READY = Problem(
     _RETRY,
 )
 BUSY = Problem("busy", HTTPStatus.SERVICE_UNAVAILABLE, "Busy", "Too much is being asked at once.", _RETRY)
+RESYNC = Problem(
+    "resync",
+    HTTPStatus.GONE,
+    "Resync",
+    "What changed after this position is no longer known; take a snapshot.",
+)
 REGISTRY_UNAVAILABLE = Problem(
     RegistryUnavailable.reason,
     HTTPStatus.SERVICE_UNAVAILABLE,
@@ -104,6 +110,7 @@ PROBLEMS = (
     INTERNAL_ERROR,
     NOT_READY,
     BUSY,
+    RESYNC,
     REGISTRY_UNAVAILABLE,
 )
 

@@ -5,6 +5,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
+from revocation.bearer import BEARER
+from revocation.challenges import REALM, Challenge
+
 DEFAULT = "default"
 """The profile that `/authz` itself has."""
 NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -38,7 +41,7 @@ class Profile:
     anonymous: Literal["deny", "allow"] = "deny"
     #: How long a gateway may remember that a token was let pass, seconds; 0: not at all.
     cache_s: int = 0
-    realm: str = "tokenward"
+    realm: str = REALM
 
     def __post_init__(self) -> None:
         for name, value in (("cookie", self.cookie), ("address_header", self.address_header)):
@@ -47,10 +50,9 @@ class Profile:
         if not _QUOTABLE.fullmatch(self.realm):
             raise ValueError("realm holds visible ASCII without quotes and backslashes, at most 128 characters")
 
-    def challenge(self, scheme: str, **attributes: str) -> Header:
-        """A `WWW-Authenticate` line; the attributes are words of ours."""
-        shown = "".join(f', {name}="{value}"' for name, value in attributes.items())
-        return b"www-authenticate", f'{scheme} realm="{self.realm}"{shown}'.encode()
+    def challenge(self, challenge: Challenge, scheme: str = BEARER, max_age: int | None = None) -> Header:
+        """A `WWW-Authenticate` line."""
+        return b"www-authenticate", challenge.field(self.realm, scheme=scheme, max_age=max_age).encode()
 
 
 def named(names: Iterable[str]) -> None:

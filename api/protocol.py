@@ -1,7 +1,8 @@
 """uvicorn's HTTP/1.1 connection, bounded: the time a request may take to arrive, its head, the connections at once.
 
-uvicorn bounds what an application answers, not what a client sends: a head or a body that trickles in would hold its
-connection for ever. The bounds cost nothing where a request arrives whole: one look at each piece that was received.
+uvicorn bounds what an application answers, not what a client sends or takes: a head or a body that trickles in, or an
+answer that is not fetched, would hold its connection for ever. The bounds cost nothing where a request arrives whole
+and its answer fits into the socket: one look at each piece that was received.
 """
 
 import asyncio
@@ -13,7 +14,9 @@ from api.problems import BUSY, HEADERS_TOO_LARGE, MEDIA_TYPE, TIMEOUT, Problem
 
 HEAD_BYTES = 32 * 1024
 ARRIVAL_SECONDS = 10.0
-CONNECTIONS = 1024
+UNTAKEN_SECONDS = 30.0
+CONNECTIONS = 4096
+"""A thousand that wait or stream, each with more connections for checks, and those of a process that has just ended."""
 
 
 class BoundedProtocol(HttpToolsProtocol):
@@ -23,11 +26,15 @@ class BoundedProtocol(HttpToolsProtocol):
     head_bytes: ClassVar[int] = HEAD_BYTES
     #: From the first byte that is awaited to the last of the body.
     arrival_seconds: ClassVar[float] = ARRIVAL_SECONDS
+    #: How long a client may take nothing of an answer that is waiting for it: some 50 KB.
+    untaken_seconds: ClassVar[float] = UNTAKEN_SECONDS
     #: More than these are turned away at the door: a flood of new ones takes nothing from gateways that have theirs.
     max_connections: ClassVar[int] = CONNECTIONS
 
     #: Runs while a request is awaited whole; None between requests.
     _deadline: asyncio.TimerHandle | None = None
+    #: Runs while the socket takes no more.
+    _untaken: asyncio.TimerHandle | None = None
     #: Bytes of an unfinished head so far; None outside of one.
     _head: int | None = None
     #: Whether a request has begun and not arrived whole.
@@ -42,8 +49,9 @@ class BoundedProtocol(HttpToolsProtocol):
         self._deadline = self.loop.call_later(self.arrival_seconds, self._overdue)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget the deadline with the connection."""
+        """Forget the deadlines with the connection."""
         self._disarm()
+        self._taken()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -76,6 +84,24 @@ class BoundedProtocol(HttpToolsProtocol):
         self._arriving = False
         super().on_message_complete()
 
+    def _unsupported_upgrade_warning(self) -> None:
+        """Nothing is upgraded here; whoever asks for it gets an answer, and does not fill the log."""
+
+    def pause_writing(self) -> None:
+        """The client takes less than it is sent."""
+        super().pause_writing()
+        self._untaken = self.loop.call_later(self.untaken_seconds, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        """It has taken most of it."""
+        self._taken()
+        super().resume_writing()
+
+    def _taken(self) -> None:
+        if self._untaken is not None:
+            self._untaken.cancel()
+            self._untaken = None
+
     def _disarm(self) -> None:
         if self._deadline is not None:
             self._deadline.cancel()
@@ -104,10 +130,18 @@ class BoundedProtocol(HttpToolsProtocol):
 
 
 def bounded(
-    head_bytes: int = HEAD_BYTES, arrival_seconds: float = ARRIVAL_SECONDS, max_connections: int = CONNECTIONS
+    head_bytes: int = HEAD_BYTES,
+    arrival_seconds: float = ARRIVAL_SECONDS,
+    max_connections: int = CONNECTIONS,
+    untaken_seconds: float = UNTAKEN_SECONDS,
 ) -> type[BoundedProtocol]:
     """The protocol with these limits."""
-    limits = {"head_bytes": head_bytes, "arrival_seconds": arrival_seconds, "max_connections": max_connections}
+    limits = {
+        "head_bytes": head_bytes,
+        "arrival_seconds": arrival_seconds,
+        "max_connections": max_connections,
+        "untaken_seconds": untaken_seconds,
+    }
     return type("BoundedProtocol", (BoundedProtocol,), limits)
 
 

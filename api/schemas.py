@@ -89,6 +89,25 @@ class EntryPage(_Shape):
     next: str | None = Field(None, description="The cursor of the next page; absent on the last one.")
 
 
+class ReplicaStanding(_Shape):
+    """One follower of the feed."""
+
+    name: str
+    cursor: str = Field(description="Everything up to this position is applied.")
+    heard_at: int = Field(description="When it last said so.")
+    behind: int | None = Field(
+        None, ge=0, description="Changes that it lacks; absent: its position is of another past."
+    )
+    lag_ms: int | None = Field(None, ge=0, description="For how long it has lacked the first of them; absent likewise.")
+    laggard: bool = Field(description="Whether that is too long.")
+
+
+class ReplicaStandings(_Shape):
+    """All followers that were heard of lately."""
+
+    replicas: list[ReplicaStanding]
+
+
 class Health(_Shape):
     """The process answers."""
 

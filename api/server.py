@@ -1,5 +1,6 @@
 """Serves the application by uvicorn, everything bounded: `run` in the main thread, `serving` beside other work."""
 
+import resource
 import signal
 import socket
 import threading
@@ -11,7 +12,7 @@ from typing import Any
 
 from uvicorn import Config, Server
 
-from api.protocol import ARRIVAL_SECONDS, CONNECTIONS, HEAD_BYTES, bounded
+from api.protocol import ARRIVAL_SECONDS, CONNECTIONS, HEAD_BYTES, UNTAKEN_SECONDS, bounded
 
 Application = Callable[..., Any]
 
@@ -19,6 +20,8 @@ DRAIN_SECONDS = 4
 """What answers under way may still take after SIGTERM; with the follower's end, up to 5 s, it stays below ten."""
 START_SECONDS = 10.0
 STOP_SECONDS = 10.0
+SPARE_DESCRIPTORS = 256
+"""For what is no connection of a client: libraries, the registry's connections, the log."""
 NOT_STARTED = "The API did not start; its log says why."
 
 
@@ -34,6 +37,8 @@ class Limits:
     head_bytes: int = HEAD_BYTES
     #: Seconds within which a request must have arrived whole.
     arrival_seconds: float = ARRIVAL_SECONDS
+    #: Seconds that a client may take nothing of an answer.
+    untaken_seconds: float = UNTAKEN_SECONDS
     #: Seconds that an idle connection is kept; longer than a gateway's own 60, so that the gateway is the one to close.
     keep_alive_seconds: int = 75
 
@@ -125,12 +130,30 @@ class _Server(Server):
             super().run(sockets)
         self.settled.set()
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        # What waits for news, and streams, would hold the drain up to its bound.
+        end = getattr(self.config.app, "end", None)
+        if end is not None:
+            end()
+        await super().shutdown(sockets)
+
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self.settled.set()
 
 
+def _allow_descriptors(wanted: int) -> None:
+    """Let this process open so many files more, as far as it may: many systems begin with 1,024 in all."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    enough = wanted + SPARE_DESCRIPTORS
+    if soft != resource.RLIM_INFINITY and soft < enough:
+        resource.setrlimit(
+            resource.RLIMIT_NOFILE, (enough if hard == resource.RLIM_INFINITY else min(enough, hard), hard)
+        )
+
+
 def _prepare(app: Application, host: str, port: int, limits: Limits) -> tuple[_Server, socket.socket, Address]:
+    _allow_descriptors(limits.connections)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.create_server((host, port), family=family, backlog=limits.backlog)
     listener.setblocking(False)
@@ -140,7 +163,7 @@ def _prepare(app: Application, host: str, port: int, limits: Limits) -> tuple[_S
 def _config(app: Application, limits: Limits) -> Config:
     return Config(
         app,
-        http=bounded(limits.head_bytes, limits.arrival_seconds, limits.connections),
+        http=bounded(limits.head_bytes, limits.arrival_seconds, limits.connections, limits.untaken_seconds),
         loop="uvloop",
         ws="none",
         lifespan="on",

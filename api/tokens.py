@@ -184,14 +184,14 @@ class _Memory:
 
     def __init__(self, size: int) -> None:
         self._size = size
-        self._key = token_bytes(32)
+        self._keyed = blake2b(digest_size=16, key=token_bytes(32))
         self._tokens: OrderedDict[bytes, Token] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._tokens)
 
     def recall(self, token: bytes, now: int) -> Token | None:
-        digest = blake2b(token, digest_size=16, key=self._key).digest()
+        digest = self._digest(token)
         known = self._tokens.get(digest)
         if known is None:
             return None
@@ -202,7 +202,12 @@ class _Memory:
         return known
 
     def remember(self, token: bytes, known: Token) -> Token:
-        self._tokens[blake2b(token, digest_size=16, key=self._key).digest()] = known
+        self._tokens[self._digest(token)] = known
         if len(self._tokens) > self._size:
             self._tokens.popitem(last=False)
         return known
+
+    def _digest(self, token: bytes) -> bytes:
+        digest = self._keyed.copy()
+        digest.update(token)
+        return digest.digest()

@@ -78,11 +78,11 @@ class TrustedIssuer:
         if not self.iss:
             raise ValueError("an issuer has a name, the iss of its tokens")
         if unknown := sorted(set(self.algorithms) - set(ALGORITHMS)):
-            raise ValueError(f"{', '.join(unknown)} is none of {', '.join(ALGORITHMS)}")
+            raise ValueError(f"there is no algorithm {', '.join(unknown)}; there are {', '.join(ALGORITHMS)}")
         if not self.algorithms or not self.token_types:
             raise ValueError("algorithms and token_types hold at least one")
         if foreign := sorted(FOREIGN_TYPES & {typ_of(typ) for typ in self.token_types}):
-            raise ValueError(f"{', '.join(foreign)} is no type of access tokens")
+            raise ValueError(f"access tokens have other types than {', '.join(foreign)}")
         if not 0 <= self.leeway_s <= LONGEST_LEEWAY_S:
             raise ValueError(f"leeway_s is 0 to {LONGEST_LEEWAY_S}")
         if not 0 < self.jwks_least_s <= self.jwks_refresh_s <= self.jwks_most_age_s:

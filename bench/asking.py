@@ -10,6 +10,8 @@ from collections.abc import Callable
 from typing import NamedTuple, cast
 
 TICK_SECONDS = 0.01
+AT_ONCE = 100
+"""Connections opened in a tick: a full backlog of the server's would hold some up for seconds."""
 PATIENCE_SECONDS = 15.0
 """How long answers under way are waited for at the end."""
 
@@ -43,7 +45,9 @@ class Asker:
             RuntimeError: answers did not come.
         """
         loop = asyncio.get_running_loop()
-        for _ in range(self._connections):
+        for number in range(self._connections):
+            if number % AT_ONCE == 0:
+                await asyncio.sleep(TICK_SECONDS)
             _, connection = await loop.create_connection(lambda: _Connection(self), "127.0.0.1", self._port)
             self._all.append(connection)
         self._idle = list(self._all)

@@ -10,7 +10,7 @@ from api.app import create_app
 from api.server import run
 from api.trust import TrustedIssuer
 from bench.served import ISSUER, KEY, end_with_input, milliseconds
-from revocation.follower import Follower
+from revocation.followers import Followers
 from revocation.memory import MemoryRegistry
 from revocation.replica import Replica
 
@@ -24,7 +24,7 @@ def main() -> None:
     app = create_app(
         replica=replica,
         registry=registry,
-        follower=Follower(registry, replica, milliseconds),
+        followers=Followers(registry, replica, milliseconds),
         clock=milliseconds,
         digest_key=KEY,
         version="bench",

@@ -29,8 +29,9 @@ from tests.servers.process import end, free_port
 
 CASES = ("ahead", "unannounced", "flooded")
 SESSIONS = 200
-CONNECTIONS = 600
-FLOOD_CONNECTIONS = 300
+CONNECTIONS = 2200
+"""Enough for the questions of two seconds: so long a key that is not published ahead may be waited for."""
+FLOOD_CONNECTIONS = 400
 REFRESH_SECONDS = 1.0
 """Between the fetches that nobody waits for where the key is published ahead."""
 SELDOM_SECONDS = 300.0

@@ -18,7 +18,7 @@ from granian.constants import Interfaces, Loops
 from api.app import create_app
 from api.body import Receive, Send
 from api.server import run
-from revocation.follower import Follower
+from revocation.followers import Followers
 from revocation.memory import MemoryRegistry
 from revocation.record import Revocation, Scope, State, Subject, digester
 from revocation.replica import Replica
@@ -59,7 +59,7 @@ def subject(count: int) -> Application:
     return create_app(
         replica=replica,
         registry=registry,
-        follower=Follower(registry, replica, milliseconds),
+        followers=Followers(registry, replica, milliseconds),
         clock=milliseconds,
         digest_key=KEY,
         version="bench",

@@ -52,7 +52,7 @@ from ingest.tally_messages import tally_messages
 from ingest.turn import Turn
 from revocation.errors import RegistryUnavailable
 from revocation.policy import Rules
-from revocation.registry import Registry
+from revocation.registry import Whole
 
 MOST_WAITING = 8_192
 """Rows of tallies that may wait for a commit, of all partitions: a message each at worst, some 11 us of processor each,
@@ -83,7 +83,7 @@ class Worker(Loop[Turn[B], StepReport], Generic[B]):
         stage: Stage[B],
         *,
         exchange: Exchange,
-        registry: Registry,
+        registry: Whole,
         rules: Callable[[], Rules],
         clock: Callable[[], int],
         topics: WorkerTopics | None = None,

@@ -71,6 +71,16 @@ def network_of(address: str) -> str | None:
     return str(ip_network(f"{address}/{NETWORK_BITS[version]}", strict=False))
 
 
+@lru_cache(maxsize=4096)
+def address_of(text: str) -> str | None:
+    """An address as telemetry's are digested: in its shortest form, IPv4 not mapped into IPv6, without a zone."""
+    try:
+        address = ip_address(text.strip().partition("%")[0])
+    except ValueError:
+        return None
+    return str(getattr(address, "ipv4_mapped", None) or address)
+
+
 def _network(claims: "Claims") -> str | None:
     return None if claims.ip is None else network_of(claims.ip)
 
@@ -94,7 +104,7 @@ CUTOFFS = frozenset(probe.scope for probe in PROBES if probe.has_cutoff)
 
 
 def claims_of(payload: Mapping[str, object], kid: str | None = None, ip: str | None = None) -> Claims:
-    """The claims in a JWT's payload; `kid` is its header's, `ip` the request's. What has another type is not there.
+    """The claims in a JWT's payload; `kid` is its header's, `ip` the request's. What is of another type is not there.
 
     The client is `client_id` (RFC 9068) or `azp` (OpenID Connect); the device is the key that the token is bound to
     (`cnf.jkt`, RFC 9449), or else `device_id`.
@@ -111,7 +121,7 @@ def claims_of(payload: Mapping[str, object], kid: str | None = None, ip: str | N
         client_id=_text(payload.get("client_id")) or _text(payload.get("azp")),
         device=device or _text(payload.get("device_id")),
         kid=kid,
-        ip=ip,
+        ip=None if ip is None else address_of(ip),
     )
 
 

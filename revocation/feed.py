@@ -76,6 +76,8 @@ class Heard(msgspec.Struct, frozen=True, kw_only=True):
     """What a frame says besides entries. `entries` of a snapshot are decoded as they are consumed, once."""
 
     position: Position
+    #: As in the header.
+    at: int
     age_ms: int
     entries: Iterator[Revocation] = msgspec.field(default_factory=lambda: iter(()))
     changes: list[Change] = msgspec.field(default_factory=list)
@@ -182,7 +184,7 @@ def decode_snapshot(file: BinaryIO) -> Heard:
         last = line
     _check(header, "snapshot", _read(_end, last), count, digest.hexdigest())
     file.seek(len(first))
-    return Heard(position=_position(header.cursor), age_ms=header.age_ms, entries=_entries(file, count))
+    return Heard(position=_position(header.cursor), at=header.at, age_ms=header.age_ms, entries=_entries(file, count))
 
 
 def decode_changes(text: bytes, after: Position) -> Heard:
@@ -200,7 +202,7 @@ def decode_changes(text: bytes, after: Position) -> Heard:
     position, changes = _after(after, lines[1:-1])
     if header.cursor != str(after) or end.cursor != str(position):
         raise FeedBroken("The feed's changes are not those that come after the cursor.")
-    return Heard(position=position, age_ms=header.age_ms, changes=changes)
+    return Heard(position=position, at=header.at, age_ms=header.age_ms, changes=changes)
 
 
 def _after(position: Position, lines: Iterable[bytes]) -> tuple[Position, list[Change]]:

@@ -22,7 +22,8 @@ Told = Callable[[int, Sequence[Change]], None]
 class Follower(Following):
     """Follows `registry` into a shard of `replica`, whose only writer it is. `clock` gives epoch milliseconds.
 
-    `on_changes` is told in this thread of changes that the replica has taken, `on_snapshot` of a shard that was loaded.
+    `on_changes` is told in this thread of changes that the replica has taken, as it holds them now; `on_snapshot` of a
+    shard that was loaded.
     """
 
     def __init__(
@@ -57,10 +58,10 @@ class Follower(Following):
             self._on_snapshot(self._shard)
             return
         changes = self._registry.changes(cursor, PAGE, self._wait_ms)
-        self._replica.apply(changes, self._clock(), self._shard)
+        taken = self._replica.apply(changes, self._clock(), self._shard)
         if changes:
             self._cursor = Cursor(cursor.epoch, changes[-1].seq)
-            self._on_changes(self._shard, changes)
+            self._on_changes(self._shard, taken)
 
     def lost(self) -> None:
         """The past is gone: the next step takes a snapshot."""

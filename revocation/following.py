@@ -71,9 +71,13 @@ class Following(ABC):
         """Start the thread; once."""
         self._thread.start()
 
+    def end(self) -> None:
+        """Let the thread end as soon as it can; returns at once."""
+        self._stopping.set()
+
     def stop(self, patience: float = 5.0) -> None:
         """End the thread and wait for it, at most `patience` seconds."""
-        self._stopping.set()
+        self.end()
         if self._thread.ident is not None:
             self._thread.join(patience)
 

@@ -8,7 +8,7 @@ from itertools import islice
 
 from revocation.errors import CursorLost
 from revocation.record import Change, Cursor, Revocation, State, Subject, is_live, merge, release
-from revocation.registry import Snapshot
+from revocation.registry import Registry, Snapshot
 
 RETAINED = 100_000
 """How many changes are kept for followers by default."""
@@ -26,6 +26,11 @@ class MemoryRegistry:
         self._changes: deque[Change] = deque(maxlen=retained)
         #: Guards everything above; notified of each change.
         self._changed = threading.Condition()
+
+    @property
+    def shards(self) -> tuple[Registry, ...]:
+        """As the port says."""
+        return (self,)
 
     def apply(self, revocations: Sequence[Revocation], now: int) -> list[Change]:
         """As the port says."""

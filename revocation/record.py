@@ -154,12 +154,13 @@ def digester(key: bytes, scope: str, issuer: str) -> Callable[[str], bytes]:
     `scope` may be any word of at most 16 bytes; those of `Scope` are what the registry matches. BLAKE2b with a key is a
     MAC (RFC 7693, section 2.9); issuer and value cannot run into one another, as the issuer's length is digested first.
     """
-    name = issuer.encode()
+    name = issuer.encode("utf-8", "surrogatepass")
     prefix = blake2b(len(name).to_bytes(4, "big") + name, key=key, digest_size=DIGEST_BYTES, person=scope.encode())
 
     def digest(value: str) -> bytes:
         state = prefix.copy()
-        state.update(value.encode())
+        # Python's JSON lets half a surrogate pair pass, which a token that was made up may hold.
+        state.update(value.encode("utf-8", "surrogatepass"))
         return state.digest()
 
     return digest

@@ -15,8 +15,10 @@ class Snapshot(msgspec.Struct, frozen=True):
     entries: Iterator[Revocation]
 
 
-class Registry(Protocol):
-    """Remembers who is refused. All times are epoch milliseconds; the registry never asks a clock.
+class Whole(Protocol):
+    """All of a registry, in one shard or in several: whoever decides and asks need not know in how many.
+
+    Remembers who is refused. All times are epoch milliseconds; the registry never asks a clock.
 
     Laws (one stateful suite holds every implementation to them): applying twice is applying once; a state never weakens
     and an expiry never shortens but by a release; after `apply` returns, every `find` says so; what was decided before
@@ -51,6 +53,15 @@ class Registry(Protocol):
     def expire(self, now: int, limit: int = 1000) -> int:
         """Forget at most `limit` entries whose expiry is not after `now` (`find` hides them already)."""
         ...
+
+    @property
+    def shards(self) -> tuple["Registry", ...]:
+        """The shards in their order, for followers; a registry that is not divided is its own only shard."""
+        ...
+
+
+class Registry(Whole, Protocol):
+    """One shard, which can be followed: each has its own epoch and its own numbers."""
 
     def changes(self, cursor: Cursor, limit: int = 1000, wait_ms: int = 0) -> list[Change]:
         """What changed after `cursor`, oldest first, waiting up to `wait_ms` for a first change.

@@ -10,6 +10,7 @@ known, instead of replacing it. Each such loss begins a new generation: a row of
 and whatever is heard about it is merged, until both agree.
 """
 
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 
@@ -43,6 +44,8 @@ class Replica:
         #: The only shard's rows; None where there are several.
         self._only = self._shards[0].rows if shards == 1 else None
         self._position: Position | None = None
+        #: Guards the position: of several shards, each has a thread that moves it.
+        self._moving = threading.Lock()
         #: What to look up for a token of that issuer; thrown away when a scope gets its first entry.
         self._lookups: dict[str | None, tuple[Lookup, ...]] = {}
 
@@ -81,24 +84,30 @@ class Replica:
         self.heard(now)
         self._moved()
 
-    def apply(self, changes: Iterable[Change], now: int = 0, shard: int | None = None) -> None:
+    def apply(self, changes: Iterable[Change], now: int = 0, shard: int | None = None) -> list[Change]:
         """Take changes over, oldest first; those taken over already are skipped. Without `shard`, of all shards.
+
+        Returns those that were taken, with the entries as the replica holds them now: after a loss they may be stronger
+        than what the registry said.
 
         Changes that leave a gap, such as this process's own, count at once but do not move the position: the follower
         still brings what lies between. None at all says that nothing has changed.
         """
         applied = 0
+        taken: list[Change] = []
         for change in changes:
             taking = self._shards[shard_of(change.entry.subject, len(self._shards)) if shard is None else shard]
             if taking.misses(change):
                 self._put(taking, (change.entry,), now)
                 taking.advance(change)
+                taken.append(taking.held(change))
             applied += 1
         for taking in self._shards if shard is None else (self._shards[shard],):
             taking.rows.sweep(now, SWEEP + applied)
         self.heard(now, shard)
         if applied:
             self._moved()
+        return taken
 
     def heard(self, at: int, shard: int | None = None) -> None:
         """The registry, or one shard of it, said something at `at`."""
@@ -176,10 +185,11 @@ class Replica:
                 self._lookups = {}
 
     def _moved(self) -> None:
-        cursors = [shard.cursor for shard in self._shards]
-        known = tuple(cursor for cursor in cursors if cursor is not None)
-        if len(known) == len(cursors) and (self._position is None or known != self._position.cursors):
-            self._position = Position(known)
+        with self._moving:
+            cursors = [shard.cursor for shard in self._shards]
+            known = tuple(cursor for cursor in cursors if cursor is not None)
+            if len(known) == len(cursors) and (self._position is None or known != self._position.cursors):
+                self._position = Position(known)
 
     def _compile(self, issuer: str | None) -> tuple[Lookup, ...]:
         """What to look up for a token of that issuer: only scopes that have entries."""
@@ -232,6 +242,11 @@ class _Shard:
         """Move the cursor on, if nothing lies between."""
         if self.cursor is not None and change.seq == self.cursor.seq + 1:
             self.cursor = Cursor(self.cursor.epoch, change.seq)
+
+    def held(self, change: Change) -> Change:
+        """The change with the entry that stands for its subject now."""
+        entry = self.rows.entry(self.rows.find(change.entry.subject.digest)) if self._losses else None
+        return change if entry is None else Change(seq=change.seq, entry=entry)
 
     def put(self, entry: Revocation, now: int) -> None:
         """Let the entry stand for its subject, merged onto what was heard in another past."""

@@ -22,7 +22,7 @@ from ingest.source import Record, Source
 from ingest.telemetry import Telemetry
 from ingest.worker import Worker, WorkerTopics
 from revocation.policy import Rules
-from revocation.registry import Registry
+from revocation.registry import Whole
 from tests.servers.kafka import create_topics
 from tests.streams import committed_offsets, committed_records, end_offsets, fresh, produce, step_until
 from tests.telemetry import ISSUERS, KEY, RULES
@@ -60,7 +60,7 @@ class Names(msgspec.Struct, frozen=True):
         source = Source([topic], group_id=group, instance=instance, options=where | PROMPT | options)
         return Exchange(source, sink(transactional_id=f"{group}-{instance}", options=where | {"max_block_ms": 2_000}))
 
-    def worker(self, registry: Registry, instance: str = "1", **given: Any) -> Worker[RefreshBatch]:
+    def worker(self, registry: Whole, instance: str = "1", **given: Any) -> Worker[RefreshBatch]:
         """A worker on the telemetry; `given` replaces or adds to what it is made of."""
         exchange = given.pop("exchange", None) or self.exchange(self.telemetry, instance)
         rules: Callable[[], Rules] = given.pop("rules", lambda: RULES)
@@ -75,7 +75,7 @@ class Names(msgspec.Struct, frozen=True):
             **given,
         )
 
-    def origins(self, registry: Registry, instance: str = "1", **given: Any) -> Worker[Tallies]:
+    def origins(self, registry: Whole, instance: str = "1", **given: Any) -> Worker[Tallies]:
         """The stage of origins; `given` replaces or adds to what it is made of."""
         exchange = given.pop("exchange", None) or self.exchange(self.tallies, instance)
         rules: Callable[[], Rules] = given.pop("rules", lambda: RULES)

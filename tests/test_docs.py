@@ -2,7 +2,6 @@
 
 import re
 from fnmatch import filter as matching
-from pathlib import Path
 
 import msgspec
 import pytest
@@ -12,17 +11,8 @@ from bench.__main__ import BENCHES
 from detector.verdict import CHANNELS, Reason
 from revocation.policy import ClientPolicy, Policy, TenantPolicy, load_policy
 from revocation.sections import AllowPolicy, RolloverPolicy
+from tests.documents import DOCS, blocks
 from tokenward.cli.app import app
-
-DOCS = Path(__file__).parents[1] / "docs"
-
-
-def blocks(document: str, language: str) -> list[str]:
-    """The fenced blocks of a document, indentation taken off."""
-    text = (DOCS / document).read_text()
-    found = re.findall(rf"^( *)```{language}\n(.*?)^\1```", text, re.DOTALL | re.MULTILINE)
-    return ["\n".join(line.removeprefix(indent) for line in block.splitlines()) for indent, block in found]
-
 
 SUBSECTIONS: dict[str, tuple[str, type[msgspec.Struct]]] = {
     "clients": ("clients.NAME.", ClientPolicy),
@@ -81,6 +71,16 @@ def test_benches_named_in_documents_exist() -> None:
 
     assert set() == benches - set(BENCHES)
     assert benches
+
+
+def test_tests_named_in_documents_exist() -> None:
+    """What a document says that a test holds, a test of that name holds."""
+    files = (DOCS.parent / "tests").rglob("test_*.py")
+    tests = {name for path in files for name in re.findall(r"^def (test_\w+)", path.read_text(), re.MULTILINE)}
+    claimed = named(r"`(test_[a-z0-9_]+)`")
+
+    assert set() == claimed - tests
+    assert claimed
 
 
 def test_commands_named_in_documents_exist() -> None:

@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from hashlib import blake2b
 from ipaddress import ip_address, ip_network
+from itertools import chain
 
 import msgspec
 
 from revocation.claims import CUTOFFS, PROBES, Answer, Claims, network_of
-from revocation.record import DIGEST_BYTES, Change, Cursor, Revocation, Scope, State, Subject, digester
-from revocation.registry import Registry, Snapshot
+from revocation.record import DIGEST_BYTES, Change, Cursor, Position, Revocation, Scope, State, Subject, digester
+from revocation.registry import Snapshot, Whole
 from revocation.replica import Replica
 from tokenward.faults import WrongUse
 
@@ -58,7 +59,7 @@ def subject_of(named: Named, key: bytes) -> Subject:
     return subjects[0]
 
 
-def check(registry: Registry, claims: Claims, key: bytes, now: int) -> Answer:
+def check(registry: Whole, claims: Claims, key: bytes, now: int) -> Answer:
     """What a gateway would be answered about these claims now, asked of the registry itself."""
     entries = registry.find(subjects_of(claims, key), now)
     replica = Replica(key)
@@ -81,17 +82,17 @@ def revocation_of(subject: Subject, state: State, ttl_ms: int, reason: str, acto
     )
 
 
-def live_entries(registry: Registry, now: int, limit: int) -> tuple[Cursor, int, list[Revocation]]:
-    """The registry's cursor, how many live entries it has, and the first `limit` of them."""
-    snapshot = registry.snapshot()
+def live_entries(registry: Whole, now: int, limit: int) -> tuple[Position, int, list[Revocation]]:
+    """The registry's position, how many live entries it has, and the first `limit` of them."""
+    snapshots = [shard.snapshot() for shard in registry.shards]
     live = 0
     first: list[Revocation] = []
-    for entry in snapshot.entries:
+    for entry in chain.from_iterable(snapshot.entries for snapshot in snapshots):
         if entry.state is not State.RELEASED and entry.expires_at > now:
             live += 1
             if len(first) < limit:
                 first.append(entry)
-    return snapshot.cursor, live, first
+    return Position(tuple(snapshot.cursor for snapshot in snapshots)), live, first
 
 
 def changed(changes: Sequence[Change], subject: Subject) -> Revocation | None:

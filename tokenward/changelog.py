@@ -8,7 +8,7 @@ from kafka.errors import KafkaError
 from ingest.alerts import change_message
 from revocation.feed import Entry, private
 from revocation.record import Change, Revocation
-from revocation.registry import Registry
+from revocation.registry import Whole
 from tokenward import topics
 from tokenward.faults import Failure
 from tokenward.settings import Settings
@@ -41,7 +41,7 @@ def tell(settings: Settings, changes: Sequence[Change]) -> None:
         ) from error
 
 
-def rebuild(settings: Settings, registry: Registry, now: int) -> Rebuilt:
+def rebuild(settings: Settings, registry: Whole, now: int) -> Rebuilt:
     """Apply every line of the topic to the registry; merging makes the order and repetition harmless.
 
     Raises:

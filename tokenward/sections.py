@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from api.profiles import named
+from tokenward.redis_settings import RedisSettings
 from tokenward.section import Section
 from tokenward.token_sections import AuthzSettings, IssuerSettings
 
@@ -58,20 +59,6 @@ class KafkaSettings(Section):
         if "api_version" in further:
             further["api_version"] = tuple(further["api_version"])  # a file's list; kafka-python wants a tuple
         return plain | further
-
-
-class RedisSettings(Section):
-    """How the registry's Redis is reached."""
-
-    url: SecretStr = Field(
-        default=SecretStr("redis://127.0.0.1:6379/0"),
-        description="`redis://`, `rediss://` (TLS) or `unix://` address; a secret where a password stands in it.",
-    )
-    password: SecretStr | None = Field(
-        default=None, description="The password, where it does not stand in the address."
-    )
-    prefix: str = Field(default="tokenward", min_length=1, description="First part of every key's name.")
-    timeout_s: float = Field(default=5.0, gt=0, le=60, description="Longest wait for an answer, seconds.")
 
 
 class TopicsSettings(Section):
@@ -175,6 +162,36 @@ class ApiSettings(Section):
     port: Port = Field(default=8080, description="Port to listen on.")
 
 
+class FeedSettings(Section):
+    """The feed of `tokenward api` that replicas follow; see `docs/feed.md`."""
+
+    changes: int = Field(
+        default=50_000,
+        ge=1_000,
+        le=1_000_000,
+        description="Changes of each shard kept in memory, some 250 bytes each; older ones are read from Redis.",
+    )
+    heartbeat_s: float = Field(
+        default=10.0, ge=0.1, le=60, description="Seconds between two heartbeats of a stream at most."
+    )
+    readers: int = Field(
+        default=1_000, ge=1, le=10_000, description="Most waiting polls and streams at once; further ones get 503."
+    )
+    snapshot_readers: int = Field(
+        default=128, ge=1, le=10_000, description="Most snapshots being sent at once; further readers get 503."
+    )
+    snapshot_share_s: float = Field(
+        default=10.0, ge=0, le=600, description="Seconds for which a snapshot, once made, is sent to all who ask."
+    )
+    replicas: int = Field(default=1_000, ge=1, le=10_000, description="Most replicas known by name.")
+    laggard_s: float = Field(
+        default=5.0, gt=0, le=3_600, description="Seconds that a replica may lack a change before it is a laggard."
+    )
+    forgotten_s: float = Field(
+        default=900.0, ge=1, le=86_400, description="Seconds of silence after which a replica is forgotten."
+    )
+
+
 class GeoipSettings(Section):
     """Where addresses are: MMDB files of any vendor. Without a city file, travel is not evaluable."""
 
@@ -225,6 +242,7 @@ class Sections(Section):
     worker: WorkerSettings = WorkerSettings()
     origins: OriginsSettings = OriginsSettings()
     api: ApiSettings = ApiSettings()
+    feed: FeedSettings = FeedSettings()
     geoip: GeoipSettings = GeoipSettings()
     detector: DetectorSettings = DetectorSettings()
     policy: PolicySettings = PolicySettings()

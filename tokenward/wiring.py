@@ -5,9 +5,10 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from redis import Redis
+from pydantic import SecretStr
 
 from api.app import Api, create_app
+from api.feed.limits import FeedLimits
 from api.trust import TrustedIssuer
 from detector.batch import RefreshBatch
 from detector.model import Forest
@@ -25,10 +26,13 @@ from ingest.sink import Sink
 from ingest.source import Source
 from ingest.telemetry import Telemetry
 from ingest.worker import Worker, WorkerTopics
-from revocation.follower import Follower
+from revocation.connections import Access, Link, cluster, standalone, through_sentinels
+from revocation.followers import Followers
 from revocation.issuers import Issuer, Issuers
-from revocation.redis import RedisRegistry, connect
+from revocation.redis import RedisRegistry
+from revocation.registry import Whole
 from revocation.replica import Replica
+from revocation.shards import Shards
 from tokenward import __version__, forests, odds_files
 from tokenward.faults import Failure
 from tokenward.policies import PolicyFile
@@ -95,31 +99,41 @@ def model_of(settings: Settings) -> Forest | None:
     return None if settings.detector.model is None else forests.load(settings.detector.model)
 
 
-def redis_of(settings: Settings) -> Redis:
-    """A client of Redis, which connects when it is used first.
+def redis_of(settings: Settings) -> Link:
+    """The way to Redis; it connects when it is used first.
 
     Raises:
         Failure: the address is none.
     """
     redis = settings.redis
+    files = {"cafile": redis.tls_cafile, "certfile": redis.tls_certfile, "keyfile": redis.tls_keyfile}
+    shared: dict[str, Any] = {"timeout": redis.timeout_s, "tls": redis.encrypted, **files}
+    access = Access(username=redis.username, password=_secret(redis.password), **shared)
+    if redis.mode == "cluster":
+        return cluster(redis.places, access)
+    if redis.mode == "sentinel":
+        sentinels = Access(username=redis.sentinel_username, password=_secret(redis.sentinel_password), **shared)
+        return through_sentinels(redis.places, redis.sentinel_service or "", access, sentinels)
     try:
-        client = connect(redis.url.get_secret_value(), redis.timeout_s)
+        return standalone(redis.url.get_secret_value(), access)
     except ValueError as error:
         raise Failure(str(error)) from error
-    if redis.password is not None:
-        client.connection_pool.connection_kwargs["password"] = redis.password.get_secret_value()
-    return client
 
 
-def registry_of(settings: Settings) -> RedisRegistry:
-    """The registry in Redis; raises Failure as `redis_of` does."""
-    return RedisRegistry(redis_of(settings), settings.redis.prefix)
+def _secret(value: SecretStr | None) -> str | None:
+    return None if value is None else value.get_secret_value()
+
+
+def registry_of(settings: Settings) -> Shards:
+    """The registry in Redis, all its shards; raises Failure as `redis_of` does."""
+    redis, link = settings.redis, redis_of(settings)
+    return Shards([RedisRegistry(link, redis.prefix, shard, redis.shards) for shard in range(redis.shards)])
 
 
 def worker_of(
     settings: Settings,
     *,
-    registry: RedisRegistry,
+    registry: Whole,
     policy: PolicyFile,
     on_report: Callable[[StepReport], None] = lambda _report: None,
     on_step: Callable[[int], None] = lambda _step: None,
@@ -144,7 +158,7 @@ def worker_of(
 def origins_of(
     settings: Settings,
     *,
-    registry: RedisRegistry,
+    registry: Whole,
     policy: PolicyFile,
     on_report: Callable[[StepReport], None] = lambda _report: None,
     on_step: Callable[[int], None] = lambda _step: None,
@@ -204,21 +218,22 @@ def route_of(
     )
 
 
-def api_of(settings: Settings, registry: RedisRegistry) -> tuple[Api, Replica, Follower]:
-    """The API's application with its replica and the follower, which the application's lifespan starts and stops."""
-    replica = Replica(settings.key)
-    follower = Follower(registry, replica, clock)
+def api_of(settings: Settings, registry: Whole) -> tuple[Api, Replica, Followers]:
+    """The API's application with its replica and the followers, which the application's lifespan starts and stops."""
+    replica = Replica(settings.key, len(registry.shards))
+    followers = Followers(registry, replica, clock)
     app = create_app(
         replica=replica,
         registry=registry,
-        follower=follower,
+        followers=followers,
         clock=clock,
         digest_key=settings.key,
         version=__version__,
         issuers=trusted_of(settings),
         profiles={name: section.profile() for name, section in settings.authz.items()},
+        limits=FeedLimits(**settings.feed.model_dump()),
     )
-    return app, replica, follower
+    return app, replica, followers
 
 
 def consumer_options(settings: Settings) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""`GET /v1/revocations`: what is refused now. Read only; who may write comes with authorisation."""
+"""`GET /v1/revocations/entries`: what is refused now. Read only; who may write comes with authorisation."""
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error as Base64Error
@@ -23,7 +23,7 @@ def revocation_routes(view: RegistryView) -> APIRouter:
     router = APIRouter(tags=["revocations"])
 
     @router.get(
-        "/v1/revocations",
+        "/v1/revocations/entries",
         summary="The live entries",
         response_model_exclude_none=True,
         responses={

@@ -1,8 +1,8 @@
 -- Writes decisions, each merged onto what is there; the rule is revocation.record.merge.
--- ARGV: now, changes to retain, epoch for an empty registry, then field and entry of each decision.
+-- ARGV: now, changes to retain, epoch if one is to be named, then field and entry of each decision.
 -- Answers the entries as they stand, or false for a decision whose expiry is not after now.
 local now, retained = tonumber(ARGV[1]), ARGV[2]
-redis.call('HSETNX', META, 'epoch', ARGV[3])
+begin(ARGV[3])
 
 -- The entry that wins, and the one that lends it later times; only what was decided after the release counts.
 local function rank(old, new, released)

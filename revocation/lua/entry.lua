@@ -23,6 +23,15 @@ local function present(field, now)
   return nil
 end
 
+-- Names another epoch where the server's history is not the one that was written last. Then the data is gone, or it is
+-- that of a replica which may lack the last writes: their numbers are about to be given out again.
+local function begin(epoch)
+  local own = history()
+  if redis.call('HGET', META, 'history') ~= own then
+    redis.call('HSET', META, 'history', own, 'epoch', epoch)
+  end
+end
+
 -- Writes the entry as the next change, and returns what was written.
 local function record(field, entry, retained)
   entry.seq = redis.call('HINCRBY', META, 'seq', 1)

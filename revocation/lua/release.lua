@@ -1,9 +1,11 @@
 -- Turns entries into tombstones; the rule is revocation.record.release.
--- ARGV: now, changes to retain, actor, then fields. Answers the tombstones, or false where there is no entry.
-local now, retained, actor = tonumber(ARGV[1]), ARGV[2], ARGV[3]
+-- ARGV: now, changes to retain, epoch if one is to be named, actor, then fields.
+-- Answers the tombstones, or false where there is no entry.
+local now, retained, actor = tonumber(ARGV[1]), ARGV[2], ARGV[4]
+begin(ARGV[3])
 
 local answer = {}
-for i = 4, #ARGV do
+for i = 5, #ARGV do
   local field = ARGV[i]
   local entry = present(field, now)
   if not entry then

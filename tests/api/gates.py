@@ -10,7 +10,9 @@ from tests.servers.issuer import SigningKey
 SIGNER, STRANGER = SigningKey("k1"), SigningKey("k1", number=1)
 MISSING = 'Bearer realm="tokenward"'
 INVALID = f'{MISSING}, error="invalid_token", error_description="The access token is no longer valid"'
-AMBIGUOUS = f'{MISSING}, error="invalid_request"'
+AMBIGUOUS = (
+    f'{MISSING}, error="invalid_request", error_description="The access token is malformed, or there is more than one"'
+)
 PROFILES = {
     "read": Profile(verify=False),
     "public": Profile(anonymous="allow", address_header="X-Real-IP"),

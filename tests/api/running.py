@@ -8,14 +8,16 @@ import httpx
 from prometheus_client import CollectorRegistry
 
 from api.app import Api, create_app
+from api.feed.limits import FeedLimits
 from api.profiles import Profile
 from api.server import Address, Limits, serving
 from api.trust import TrustedIssuer
-from revocation.follower import Follower
+from revocation.followers import Followers
 from revocation.memory import MemoryRegistry
-from revocation.record import Revocation, Scope, State, Subject, digester
-from revocation.registry import Registry
+from revocation.record import Revocation, Scope, State, Subject, digester, shard_of
+from revocation.registry import Registry, Whole
 from revocation.replica import Replica
+from revocation.shards import Shards
 from tests.servers.process import until
 
 KEY = bytes(range(32))
@@ -57,15 +59,22 @@ class Running:
         self,
         registry: Registry | None,
         check_clock: Callable[[], int],
+        *,
         issuers: Sequence[TrustedIssuer] = (),
         profiles: Mapping[str, Profile] | None = None,
+        shards: Sequence[Registry] | None = None,
+        feed: FeedLimits | None = None,
     ) -> None:
-        self.registry = registry or MemoryRegistry("e1")
-        self.replica = Replica(KEY)
-        self.follower = Follower(self.registry, self.replica, clock)
+        self.shards = shards or [registry or MemoryRegistry("e1")]
+        self.whole: Whole = self.shards[0] if len(self.shards) == 1 else Shards(self.shards)
+        #: The first shard; most tests have no other.
+        self.registry = self.shards[0]
+        self.replica = Replica(KEY, len(self.shards))
+        self.followers = Followers(self.whole, self.replica, clock)
         self._check_clock = check_clock
         self._issuers = issuers
         self._profiles = profiles
+        self._feed = feed
         self.metrics = CollectorRegistry()
         self.address: Address
         self.http: httpx.Client
@@ -74,20 +83,26 @@ class Running:
         """The application of these parts."""
         return create_app(
             replica=self.replica,
-            registry=self.registry,
-            follower=self.follower,
+            registry=self.whole,
+            followers=self.followers,
             clock=self._check_clock,
             digest_key=KEY,
             version="1.2.3",
             metrics=self.metrics,
             issuers=self._issuers,
             profiles=self._profiles,
+            limits=self._feed,
         )
 
     def refuse(self, *entries: Revocation) -> None:
         """Apply decisions, and wait until the replica knows them."""
         last = max(change.seq for change in self.registry.apply(entries, NOW))
         until(lambda: self.seq >= last, "the replica follows", seconds=5)
+
+    def tell(self, *entries: Revocation) -> None:
+        """Apply decisions, each in the shard of its subject."""
+        for one in entries:
+            self.shards[shard_of(one.subject, len(self.shards))].apply([one], NOW)
 
     @property
     def seq(self) -> int:
@@ -126,13 +141,15 @@ def running(
     check_clock: Callable[[], int] = clock,
     issuers: Sequence[TrustedIssuer] = (),
     profiles: Mapping[str, Profile] | None = None,
+    shards: Sequence[Registry] | None = None,
+    feed: FeedLimits | None = None,
 ) -> Iterator[Running]:
     """Serve while the block runs; `ready`: from the first snapshot on."""
-    parts = Running(registry, check_clock, issuers, profiles)
+    parts = Running(registry, check_clock, issuers=issuers, profiles=profiles, shards=shards, feed=feed)
     with serving(parts.app(), limits=limits) as address, httpx.Client(base_url=address.url, timeout=10) as http:
         parts.address, parts.http = address, http
         if ready:
-            until(lambda: parts.follower.ready, "the first snapshot", seconds=5)
+            until(lambda: parts.followers.ready, "the first snapshot", seconds=5)
         yield parts
 
 

@@ -31,7 +31,7 @@ def test_a_process_without_a_snapshot_says_what_is_missing() -> None:
 
 def test_a_follower_that_ended_makes_the_process_unready(fresh: Running) -> None:
     """A replica that nobody feeds any more is not ready, whatever it knows."""
-    fresh.follower.stop()
+    fresh.followers.stop()
     answer = fresh.http.get("/readyz")
 
     assert (503, ["follower"]) == (answer.status_code, [missing["part"] for missing in answer.json()["errors"]])
@@ -50,7 +50,7 @@ def test_a_process_stays_ready_when_redis_is_gone() -> None:
     with redis_server() as server, connect(server.url) as client, running(RedisRegistry(client)) as api:
         api.refuse(entry("s1"))
         server.kill()
-        until(lambda: api.follower.failures > 0, "the follower notices", seconds=10)
+        until(lambda: api.followers.failures > 0, "the follower notices", seconds=10)
         answers = (api.http.get("/readyz").status_code, api.check(sid="s1")["decision"])
 
     assert (200, "deny") == answers
@@ -64,7 +64,7 @@ def test_a_process_stays_ready_when_redis_is_gone() -> None:
         ("GET", "/v1/check/batch/x", 404, "not_found"),
         ("POST", "/healthz", 405, "method_not_allowed"),
         ("OPTIONS", "/metrics", 405, "method_not_allowed"),
-        ("GET", "/v1/revocations?limit=x", 400, "bad_request"),
+        ("GET", "/v1/revocations/entries?limit=x", 400, "bad_request"),
         ("GET", "/v1/check", 405, "method_not_allowed"),
     ],
 )
@@ -80,7 +80,9 @@ def test_every_error_is_a_problem(api: Running, method: str, path: str, status: 
     )
 
 
-@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics", "/v1/revocations", "/docs", "/openapi.json"])
+@pytest.mark.parametrize(
+    "path", ["/healthz", "/readyz", "/metrics", "/v1/revocations/entries", "/docs", "/openapi.json"]
+)
 def test_whatever_can_be_read_can_be_asked_for_by_head(api: Running, path: str) -> None:
     """HEAD says what GET would, without the body."""
     answer = api.http.head(path)

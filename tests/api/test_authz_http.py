@@ -1,5 +1,6 @@
 """`/authz` on the wire: any path, any method, any body, any head, on connections that are kept."""
 
+import socket
 from collections.abc import Mapping
 
 import pytest
@@ -74,6 +75,19 @@ def test_an_expected_body_is_not_asked_for(gate: Running) -> None:
     )
 
     assert (b"HTTP/1.1 401", True) == (answer[:12], b"connection: close" in answer)
+
+
+def test_a_websocket_is_let_pass_like_anything_else(gate: Running, caplog: pytest.LogCaptureFixture) -> None:
+    """Headers of an upgrade that a gateway forwards are answered, the connection is kept, and nothing is logged."""
+    upgrade = b"Connection: Upgrade\r\nUpgrade: websocket\r\nAuthorization: Bearer %b\r\n\r\n" % token().encode()
+    question = b"GET /authz/live HTTP/1.1\r\nHost: x\r\n" + upgrade
+    with socket.create_connection((gate.address.host, gate.address.port), timeout=10) as client:
+        answers = []
+        for _ in range(3):
+            client.sendall(question)
+            answers.append(client.recv(65536)[:12])
+
+    assert ([b"HTTP/1.1 200"] * 3, []) == (answers, caplog.records)
 
 
 def test_a_connection_is_kept(gate: Running) -> None:

@@ -4,6 +4,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from api.app import create_app
+from api.feed.metrics import FEED_METRICS
 from api.metrics import METRICS
 from revocation.record import State
 from tests.api.running import KEY, Running, clock, entry
@@ -28,7 +29,7 @@ def test_answers_are_counted(fresh: Running) -> None:
         fresh.check(sid=sid)
     fresh.http.post("/v1/check/batch", json=[{}, {}])
     fresh.http.post("/v1/check", content=b"x")
-    fresh.http.get("/v1/revocations", params={"limit": "x"})
+    fresh.http.get("/v1/revocations/entries", params={"limit": "x"})
     fresh.http.get("/nowhere/in/particular")
     seen = samples(fresh)
 
@@ -39,11 +40,11 @@ def test_answers_are_counted(fresh: Running) -> None:
         ("tokenward_http_requests_total", "/v1/check", "200"): 4,
         ("tokenward_http_requests_total", "/v1/check", "400"): 1,
         ("tokenward_http_requests_total", "/v1/check/batch", "200"): 1,
-        ("tokenward_http_requests_total", "/v1/revocations", "400"): 1,
+        ("tokenward_http_requests_total", "/v1/revocations/entries", "400"): 1,
         ("tokenward_http_requests_total", "other", "404"): 1,
         ("tokenward_http_refused_total", "bad_request"): 2,
         ("tokenward_http_refused_total", "not_found"): 1,
-    } == {key: value for key, value in seen.items() if "replica" not in key[0] and "remembered" not in key[0]}
+    } == {key: value for key, value in seen.items() if key[0].startswith(("tokenward_check", "tokenward_http"))}
 
 
 def test_the_replica_is_measured(fresh: Running) -> None:
@@ -58,7 +59,7 @@ def test_the_replica_is_measured(fresh: Running) -> None:
         ("tokenward_replica_age_seconds",): 0,
         ("tokenward_replica_resyncs_total",): 0,
         ("tokenward_replica_failures_total",): 0,
-    } == {key: value for key, value in seen.items() if "replica" in key[0]}
+    } == {key: value for key, value in seen.items() if "tokenward_replica" in key[0]}
 
 
 def test_what_is_shown_is_what_is_promised(fresh: Running) -> None:
@@ -66,7 +67,9 @@ def test_what_is_shown_is_what_is_promised(fresh: Running) -> None:
     text = fresh.http.get("/metrics").text
     families = [(family.name, family.type, family.documentation) for family in text_string_to_metric_families(text)]
 
-    assert [(metric.name.removesuffix("_total"), metric.kind, metric.meaning) for metric in METRICS] == families
+    assert [
+        (metric.name.removesuffix("_total"), metric.kind, metric.meaning) for metric in METRICS + FEED_METRICS
+    ] == families
 
 
 def test_two_applications_do_not_share_a_registry_of_metrics(fresh: Running) -> None:
@@ -75,7 +78,7 @@ def test_two_applications_do_not_share_a_registry_of_metrics(fresh: Running) -> 
         create_app(
             replica=fresh.replica,
             registry=fresh.registry,
-            follower=fresh.follower,
+            followers=fresh.followers,
             clock=clock,
             digest_key=KEY,
             version="1.2.3",

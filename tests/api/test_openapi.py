@@ -1,14 +1,18 @@
 """The OpenAPI document: it holds every route, and its examples are true."""
 
+import io
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 from jsonschema import Draft202012Validator
 
+from api.feed.openapi import ACKNOWLEDGEMENT, CHANGES_TEXT, SNAPSHOT_TEXT, STREAM_TEXT
 from api.openapi import CLAIMS
 from api.problems import PROBLEMS
 from revocation.claims import Claims
+from revocation.feed import decode_changes, decode_snapshot
 from tests.api.running import ISSUER, Running, entry
 
 Json = dict[str, Any]
@@ -47,7 +51,16 @@ def test_every_route_is_in_the_document(document: Json) -> None:
     assert {
         "/v1/check": {"post"},
         "/v1/check/batch": {"post"},
+        "/authz": {"get"},
+        "/authz/{rest}": {"get"},
+        "/authz:{profile}": {"get"},
+        "/authz:{profile}/{rest}": {"get"},
         "/v1/revocations": {"get"},
+        "/v1/revocations/changes": {"get"},
+        "/v1/revocations/stream": {"get"},
+        "/v1/revocations/acknowledgements": {"post"},
+        "/v1/revocations/replicas": {"get"},
+        "/v1/revocations/entries": {"get"},
         "/healthz": {"get"},
         "/readyz": {"get"},
         "/metrics": {"get"},
@@ -81,11 +94,28 @@ def test_a_refusal_is_as_its_schema_says(api: Running, document: Json) -> None:
     api.refuse(entry("s2"))
     paths = document["paths"]
     check = api.http.post("/v1/check", json={"iss": ISSUER, "sid": "s2"}).json()
-    page = api.http.get("/v1/revocations").json()
-    schemas = [paths["/v1/check"]["post"], paths["/v1/revocations"]["get"]]
+    page = api.http.get("/v1/revocations/entries").json()
+    schemas = [paths["/v1/check"]["post"], paths["/v1/revocations/entries"]["get"]]
     found = [one["responses"]["200"]["content"]["application/json"]["schema"] for one in schemas]
 
     assert [True, True] == [valid(document, schema, value) for schema, value in zip(found, [check, page], strict=True)]
+
+
+def test_examples_of_the_feed_are_the_feeds() -> None:
+    """What the document shows of the feed is read by the library's own decoders."""
+    whole = decode_snapshot(io.BytesIO(SNAPSHOT_TEXT.encode()))
+    changes = decode_changes(CHANGES_TEXT.encode(), whole.position)
+
+    assert ["9f1c2a7e:4711", "9f1c2a7e:4712"] == [str(whole.position), str(changes.position)]
+    assert list(whole.entries) == [change.entry for change in changes.changes]
+
+
+def test_the_page_on_the_feed_quotes_the_examples() -> None:
+    """`docs/feed.md` shows the very text of the examples."""
+    page = (Path(__file__).parents[2] / "docs" / "feed.md").read_text()
+    quoted = (CHANGES_TEXT, STREAM_TEXT.rstrip(), msgspec.json.encode(ACKNOWLEDGEMENT).decode())
+
+    assert [] == [text for text in quoted if text not in page]
 
 
 def test_every_reference_leads_somewhere(document: Json) -> None:

@@ -8,7 +8,7 @@ from revocation.redis import RedisRegistry, connect
 from tests.api.running import HOUR, ISSUER, NOW, NOWHERE, TYPE, Running, entry, running
 from tests.servers.redis import redis_server
 
-PATH = "/v1/revocations"
+PATH = "/v1/revocations/entries"
 
 
 def listed(answer: httpx.Response) -> list[str]:

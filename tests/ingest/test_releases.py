@@ -1,8 +1,13 @@
 """What people released is heard of: once as news, and for partitions that come later."""
 
+import pytest
+
 from ingest.releases import Releases
+from revocation.errors import RegistryUnavailable
 from revocation.memory import MemoryRegistry
 from revocation.record import Revocation, Scope, State, Subject
+from revocation.registry import Snapshot
+from revocation.shards import Shards
 
 NOW = 1_767_323_045_678
 
@@ -60,3 +65,28 @@ def test_what_is_known_is_bounded() -> None:
     releases.news()
 
     assert ["r2", "r3"] == [one.id for one in releases.known]
+
+
+class LameRegistry(MemoryRegistry):
+    """A shard that does not answer until it is well."""
+
+    well = False
+
+    def snapshot(self) -> Snapshot:
+        """As the port says."""
+        if not self.well:
+            raise RegistryUnavailable("lame")
+        return super().snapshot()
+
+
+def test_all_shards_are_heard_and_nothing_is_missed() -> None:
+    """Releases of every shard are told; what was heard of one while another did not answer is told later, once."""
+    healthy, lame = MemoryRegistry("e0"), LameRegistry("e1")
+    released(healthy, 1)
+    released(lame, 2)
+    releases = Releases(Shards([healthy, lame]))
+    with pytest.raises(RegistryUnavailable):
+        releases.news()
+    lame.well = True
+
+    assert ([("r1", NOW + 1), ("r2", NOW + 2)], []) == (heard(releases.news()), releases.news())

@@ -1,7 +1,8 @@
 """Law 9, one stateful suite for every registry: any sequence of calls gives the same answers, and keeps its promises.
 
-The registry in memory and the one in a real Redis are driven side by side. This Redis trims its stream to the exact
-number (one change a node), so that even what is lost is lost by both.
+The registry in memory and the one in a real Redis are driven side by side, in one shard and in three; beside them, one
+in memory that is not divided. This Redis trims its stream to the exact number (one change a node), so that even what is
+lost is lost by both.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -18,13 +19,14 @@ from revocation.errors import CursorLost
 from revocation.memory import MemoryRegistry
 from revocation.record import Change, Cursor, Revocation, Scope, State, Subject, is_live, release
 from revocation.redis import RedisRegistry, connect
-from revocation.registry import Registry
+from revocation.registry import Registry, Whole
 from revocation.replica import Replica
+from revocation.shards import Shards
 from tests.revocation.entries import KEY, entry, subject
 from tests.servers.redis import Connect, redis_server
 
 RETAINED = 4
-SUBJECTS = [subject("ann"), subject("ann", Scope.SUBJECT)]
+SUBJECTS = [subject("ann"), subject("ann", Scope.SUBJECT)]  # in different ones of three shards
 #: Moments are whole multiples of this, so that ends, releases and decisions often fall on the same one.
 TICK = 10
 T = TypeVar("T")
@@ -36,14 +38,21 @@ class Registries(RuleBasedStateMachine):
     decisions: Bundle[Revocation] = Bundle("decisions")
     changes: Bundle[Change] = Bundle("changes")
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, shards: int) -> None:
         super().__init__()
         client = connect(url)
         client.flushall()
-        redis = RedisRegistry(client, retained=RETAINED, new_epoch=lambda: "epoch")
+        in_redis = [
+            RedisRegistry(client, "tokenward", number, shards, retained=RETAINED, new_epoch=lambda: "epoch")
+            for number in range(shards)
+        ]
+        for shard in in_redis:
+            shard.release(SUBJECTS, 0, "nobody")  # whoever writes first names the epoch
+        in_memory = [MemoryRegistry("epoch", retained=RETAINED) for _ in range(shards)]
         self.client = client
-        self.registries: tuple[Registry, Registry] = (MemoryRegistry("epoch", retained=RETAINED), redis)
-        self.replicas = (Replica(KEY), Replica(KEY))
+        self.registries: tuple[Whole, Whole] = (Shards(in_memory), Shards(in_redis))
+        self.undivided = MemoryRegistry("epoch", retained=RETAINED)
+        self.replicas = (Replica(KEY, shards), Replica(KEY, shards))
         self.now = 1_000
         self.made = 0
         #: The last live entry that was found, until it is released.
@@ -55,24 +64,24 @@ class Registries(RuleBasedStateMachine):
         """Give the connections back."""
         self.client.close()
 
-    def both(self, call: Callable[[Registry], T]) -> T | str:
-        """Call both registries; their answers, or that the cursor was lost, must be the same."""
-        answers: list[T | str] = []
-        for registry in self.registries:
-            try:
-                answers.append(call(registry))
-            except CursorLost:
-                answers.append("lost")
-        assert answers[0] == answers[1]
-        return answers[0]
+    def both(self, call: Callable[[Whole], T]) -> T:
+        """Call both registries; their answers must be the same."""
+        first, second = (call(registry) for registry in self.registries)
+        assert first == second
+        return first
+
+    def all(self, call: Callable[[Whole], list[Change]]) -> list[Change]:
+        """The same; the registry that is not divided must give the same entries in the same order."""
+        changes = self.both(call)
+        assert [change.entry for change in changes] == [change.entry for change in call(self.undivided)]
+        return changes
 
     def apply(self, decisions: Sequence[Revocation]) -> Sequence[Change]:
         """Apply twice; the second time must answer the same as the last state of each subject."""
         for new in decisions:
             self._released_by(new)
-        changes = self.both(lambda registry: registry.apply(decisions, self.now))
-        assert not isinstance(changes, str)
-        again = self.both(lambda registry: registry.apply(decisions, self.now))
+        changes = self.all(lambda registry: registry.apply(decisions, self.now))
+        again = self.all(lambda registry: registry.apply(decisions, self.now))
         last = {change.entry.subject: change for change in changes}
         assert [last[change.entry.subject] for change in changes] == again
         for new in decisions:
@@ -144,9 +153,8 @@ class Registries(RuleBasedStateMachine):
     @rule(target=changes, about=st.lists(st.sampled_from(SUBJECTS), min_size=1, max_size=3))
     def let_pass(self, about: list[Subject]) -> Change:
         """A person lets subjects pass again; doing so twice answers the same."""
-        changes = self.both(lambda registry: registry.release(about, self.now, "ann"))
-        assert not isinstance(changes, str)
-        assert changes == self.both(lambda registry: registry.release(about, self.now, "bob"))
+        changes = self.all(lambda registry: registry.release(about, self.now, "ann"))
+        assert changes == self.all(lambda registry: registry.release(about, self.now, "bob"))
         for change in changes:
             assert change.entry.state is State.RELEASED
             self.forgiven[change.entry.subject] = change.entry
@@ -166,20 +174,24 @@ class Registries(RuleBasedStateMachine):
 
     @rule(seq=st.integers(0, 12), limit=st.integers(1, 20), epoch=st.sampled_from(["epoch", "epoch", "other"]))
     def read(self, seq: int, limit: int, epoch: str) -> None:
-        """Changes after any cursor: the same, without a gap, or lost to both."""
-        changes = self.both(lambda registry: registry.changes(Cursor(epoch, seq), limit))
-        if not isinstance(changes, str):
-            assert [change.seq for change in changes] == list(range(seq + 1, seq + 1 + len(changes)))
+        """Changes of each shard after any cursor: the same, without a gap, or lost to both."""
+        told = self.both(lambda registry: [changes_of(shard, Cursor(epoch, seq), limit) for shard in registry.shards])
+        for changes in told:
+            seqs = [change.seq for change in changes or ()]
+            assert seqs == list(range(seq + 1, seq + 1 + len(seqs)))
 
     @rule(limit=st.integers(1, 20))
     def follow(self, limit: int) -> None:
-        """Each replica takes over a page of its registry's changes, or a snapshot where the past is lost."""
+        """Each replica takes over a page of each shard's changes, or a snapshot where the past is lost."""
         for registry, replica in zip(self.registries, self.replicas, strict=True):
-            try:
-                cursor = Cursor("none", 0) if replica.position is None else replica.position.cursors[0]
-                replica.apply(registry.changes(cursor, limit), self.now)
-            except CursorLost:
-                replica.load(registry.snapshot(), self.now)
+            position = replica.position
+            for number, shard in enumerate(registry.shards):
+                cursor = Cursor("none", 0) if position is None else position.cursors[number]
+                changes = changes_of(shard, cursor, limit)
+                if changes is None:
+                    replica.load(shard.snapshot(), self.now, shard=number)
+                else:
+                    replica.apply(changes, self.now, number)
 
     @rule()
     def compare_replicas(self) -> None:
@@ -189,8 +201,9 @@ class Registries(RuleBasedStateMachine):
         found = self.registries[0].find(SUBJECTS, self.now)
         live = {msgspec.structs.replace(each, actor="") for each in found if each is not None}
         for registry, followed in zip(self.registries, self.replicas, strict=True):
-            fresh = Replica(KEY)
-            fresh.load(registry.snapshot(), self.now)
+            fresh = Replica(KEY, len(registry.shards))
+            for number, shard in enumerate(registry.shards):
+                fresh.load(shard.snapshot(), self.now, shard=number)
             assert followed.position == fresh.position
             for replica in (followed, fresh):
                 assert live == {known for known in replica.rows(0, replica.size) if is_live(known, self.now)}
@@ -198,16 +211,17 @@ class Registries(RuleBasedStateMachine):
     @invariant()
     def snapshots_agree(self) -> None:
         """Both remember the same, tombstones and forgotten entries included."""
-        snapshots = [registry.snapshot() for registry in self.registries]
-        assert snapshots[0].cursor == snapshots[1].cursor
-        memory, redis = ({each.subject: each for each in snapshot.entries} for snapshot in snapshots)
-        assert memory == redis
+        for pair in zip(*(registry.shards for registry in self.registries), strict=True):
+            snapshots = [shard.snapshot() for shard in pair]
+            assert snapshots[0].cursor == snapshots[1].cursor
+            memory, redis = ({each.subject: each for each in snapshot.entries} for snapshot in snapshots)
+            assert memory == redis
 
     @invariant()
     def nothing_weakens(self) -> None:
         """As long as an entry lasts, its state and its expiry never go back but by a release."""
         found = self.both(lambda registry: registry.find(SUBJECTS, self.now))
-        assert not isinstance(found, str)
+        assert found == self.undivided.find(SUBJECTS, self.now)
         for about, current in zip(SUBJECTS, found, strict=True):
             old = self.found.pop(about, None)
             if old is not None and old.expires_at > self.now:
@@ -219,6 +233,14 @@ class Registries(RuleBasedStateMachine):
                 self.found[about] = current
 
 
+def changes_of(shard: Registry, cursor: Cursor, limit: int) -> list[Change] | None:
+    """A shard's changes; None: lost."""
+    try:
+        return shard.changes(cursor, limit)
+    except CursorLost:
+        return None
+
+
 @pytest.fixture(scope="module")
 def exact_redis() -> Iterator[str]:
     """The address of a Redis that trims streams exactly."""
@@ -227,12 +249,13 @@ def exact_redis() -> Iterator[str]:
 
 
 @pytest.mark.redis
-def test_any_sequence_of_calls(exact_redis: str) -> None:
-    """Memory and Redis give the same answers to any sequence of calls, and both keep law 9."""
+@pytest.mark.parametrize("shards", [1, 3])
+def test_any_sequence_of_calls(exact_redis: str, shards: int) -> None:
+    """Memory and Redis, divided or not, give the same answers to any sequence of calls, and keep law 9."""
 
     class Here(Registries):
         def __init__(self) -> None:
-            super().__init__(exact_redis)
+            super().__init__(exact_redis, shards)
 
     # Every step asks a real server several times, on machines that do other things too.
     slow = [HealthCheck.too_slow]
@@ -245,7 +268,9 @@ def registry(request: pytest.FixtureRequest, redis_client: Connect) -> Registry:
     """Each registry, empty."""
     if request.param == "memory":
         return MemoryRegistry("epoch")
-    return RedisRegistry(redis_client(request.getfixturevalue("redis_url")), new_epoch=lambda: "epoch")
+    redis = RedisRegistry(redis_client(request.getfixturevalue("redis_url")), new_epoch=lambda: "epoch")
+    redis.release([subject("nobody")], 0, "nobody")  # whoever writes first names the epoch
+    return redis
 
 
 def test_first_change_ends_the_wait(registry: Registry) -> None:

@@ -59,3 +59,18 @@ def test_what_is_not_there_is_absent(payload: dict[str, object], expected: Claim
 def test_networks_are_those_of_the_detector(address: str, network: str | None) -> None:
     """An IPv4 address is in its /24, an IPv6 address in its /48, and anything else in none."""
     assert network == network_of(address)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("203.0.113.7", "203.0.113.7"),
+        ("::ffff:203.0.113.7", "203.0.113.7"),
+        (" 2001:DB8:0::1%eth0", "2001:db8::1"),
+        ("203.0.113.7:8080", None),
+        ("", None),
+    ],
+)
+def test_addresses_are_as_telemetrys(text: str, expected: str | None) -> None:
+    """However a server writes an address, it is digested in the form of telemetry's; what is none is not there."""
+    assert expected == claims_of({}, ip=text).ip

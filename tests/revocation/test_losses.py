@@ -146,3 +146,14 @@ def test_another_number_of_shards_is_refused() -> None:
     """A snapshot of a registry that was divided anew does not fit."""
     with pytest.raises(ValueError, match="number of shards"):
         Replica(KEY).replace(POSITION, iter(ENTRIES))
+
+
+def test_changes_are_passed_on_as_they_are_held() -> None:
+    """Who follows a replica is told of the stronger entry that it kept, not of what its registry has left of it."""
+    replica = replica_of(REVOKED, cursor=Cursor("epoch", 7))
+    told = [replica.apply([Change(seq=7, entry=REVOKED), Change(seq=8, entry=REVOKED)], NOW)]
+    replica.load(Snapshot(Cursor("another", 3), iter(())), NOW)
+    told.append(replica.apply([Change(seq=4, entry=QUARANTINED)], NOW))
+
+    assert [[8], [4]] == [[change.seq for change in changes] for changes in told]
+    assert (State.REVOKED, 2_000) == (told[1][0].entry.state, told[1][0].entry.decided_at)

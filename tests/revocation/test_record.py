@@ -38,6 +38,14 @@ def test_issuer_and_value_do_not_run_into_one_another() -> None:
     assert digester(KEY, Scope.FAMILY, "ab")("c") != digester(KEY, Scope.FAMILY, "a")("bc")
 
 
+def test_half_a_surrogate_pair_has_a_digest() -> None:
+    """A claim that is no whole text, which only a token that was made up holds, is digested like any other."""
+    halves = {digester(KEY, Scope.FAMILY, ISS)(value) for value in ("\ud800", "\udfff", "")}
+
+    assert 3 == len(halves)
+    assert 16 == len(digester(KEY, Scope.FAMILY, "\ud800")("ann"))
+
+
 def test_pseudonym_and_back() -> None:
     """A pseudonym holds the digest itself."""
     digest = subject().digest

@@ -9,11 +9,11 @@ from redis import Redis
 from revocation.errors import CursorLost, RegistryUnavailable
 from revocation.layout import field_of
 from revocation.record import Cursor
-from revocation.redis import CHUNK, RedisRegistry, connect
+from revocation.redis import CHUNK, SCAN, RedisRegistry, connect
 from revocation.registry import Registry
 from tests.revocation.entries import entry, subject
 from tests.servers.process import free_port, until
-from tests.servers.redis import Connect, RedisServer, redis_server
+from tests.servers.redis import Connect, RedisServer, find_redis_server, oldest_redis_server, redis_server
 
 pytestmark = pytest.mark.redis
 
@@ -88,6 +88,42 @@ def _until_synced(client: Redis) -> None:
     until(lambda: client.info("replication")["master_link_status"] == "up", "the replica's first copy")
 
 
+@pytest.mark.parametrize("program", [find_redis_server, oldest_redis_server])
+def test_a_promoted_replica_names_another_epoch(redis_client: Connect, program: Callable[[], str]) -> None:
+    """Its numbers may have been given out before: the first write to it, not the first read, breaks with the past."""
+    with redis_server("--repl-diskless-sync-delay", "0", program=program()) as primary:
+        old = RedisRegistry(redis_client(primary.url))
+        changes = old.apply([entry()], 0)
+        with (
+            redis_server("--replicaof", "127.0.0.1", str(primary.port), program=program()) as server,
+            server.client() as client,
+        ):
+            _until_synced(client)
+            client.replicaof("NO", "ONE")
+            registry = RedisRegistry(redis_client(server.url))
+            cursors = [old.snapshot().cursor, registry.snapshot().cursor]
+            known = registry.changes(Cursor(cursors[0].epoch, 0))
+            written = registry.apply([entry(subject("bob")), entry(subject("eve"))], 0)
+            after = registry.snapshot().cursor
+
+    assert (changes, cursors[0]) == (known, cursors[1])
+    assert ([2, 3], 3, False) == ([change.seq for change in written], after.seq, after.epoch == cursors[0].epoch)
+
+
+def test_a_snapshot_of_two_servers_is_none(redis_client: Connect) -> None:
+    """Where another server takes over while entries are read, their order is another, and the reader is told."""
+    with redis_server("--appendonly", "yes", "--appendfsync", "always") as server:
+        registry = RedisRegistry(redis_client(server.url))
+        registry.apply([entry(subject(str(number))) for number in range(3 * SCAN)], 0)
+        entries = registry.snapshot().entries
+        next(entries)
+        server.kill()
+        server.start()
+
+        with pytest.raises(RegistryUnavailable, match="took over"):
+            list(entries)
+
+
 def test_slow_redis_is_unavailable(redis_url: str, redis_client: Connect) -> None:
     """A Redis that is busy for longer than the client's patience did not answer in time."""
     registry = RedisRegistry(redis_client(redis_url, timeout=0.1))
@@ -149,38 +185,53 @@ def test_lost_data_gives_another_epoch(redis_client: Connect) -> None:
 
 
 def test_data_survives_where_it_is_persisted(redis_client: Connect) -> None:
-    """With an append-only file a killed Redis comes back with its epoch, and what came after the cursor."""
+    """With an append-only file a killed Redis comes back with all; the first write after it names another epoch."""
     with redis_server("--appendonly", "yes", "--appendfsync", "always") as server:
         registry = RedisRegistry(redis_client(server.url))
+        registry.release([subject()], 0, "ann")
         before = registry.snapshot().cursor
         changes = registry.apply([entry()], 0)
         server.kill()
         server.start()
+        kept = registry.changes(before)
+        registry.apply([entry(subject("later"))], 0)
 
-        assert changes == registry.changes(before)
+        assert changes == kept
+        with pytest.raises(CursorLost):
+            registry.changes(before)
 
 
-def test_first_contact_names_the_epoch(redis_url: str, redis_client: Connect) -> None:
-    """Whoever comes first, writer or reader, names the epoch, and the next one keeps it."""
-    first = RedisRegistry(redis_client(redis_url), new_epoch=lambda: "first").snapshot().cursor
-    second = RedisRegistry(redis_client(redis_url), new_epoch=lambda: "second").snapshot().cursor
+def test_only_who_writes_names_the_epoch(redis_url: str, redis_client: Connect) -> None:
+    """Reading an empty registry writes nothing; the first writer names the epoch, though he changes nothing."""
+    client = redis_client(redis_url)
+    registry = RedisRegistry(client, new_epoch=lambda: "first")
+    before = registry.snapshot().cursor
+    keys = list(client.scan_iter())
+    registry.release([subject()], 0, "ann")
+    after = RedisRegistry(client, new_epoch=lambda: "second").snapshot().cursor
 
-    assert [Cursor("first", 0)] * 2 == [first, second]
+    assert (Cursor("new", 0), [], Cursor("first", 0)) == (before, keys, after)
 
 
 def test_shards_do_not_meet(redis_url: str, redis_client: Connect) -> None:
-    """Two shards, and two prefixes, in one Redis are different registries in hash slots of their own."""
+    """Two shards, two numbers of shards and two prefixes are different registries, each shard in a slot of its own."""
     client: Any = redis_client(redis_url)
-    RedisRegistry(client, shard=0).apply([entry()], 0)
-    others = [RedisRegistry(client, shard=1), RedisRegistry(client, prefix="other")]
+    RedisRegistry(client, shard=0, shards=2).apply([entry()], 0)
+    others = [
+        RedisRegistry(client, shard=1, shards=2),
+        RedisRegistry(client),
+        RedisRegistry(client, shard=0, shards=3),
+        RedisRegistry(client, prefix="other", shard=0, shards=2),
+    ]
 
-    assert [[None], [None]] == [registry.find([subject()], 0) for registry in others]
-    assert {b"{tokenward:0}"} == {key.rpartition(b":")[0] for key in client.scan_iter()}
+    assert [[None]] * 4 == [registry.find([subject()], 0) for registry in others]
+    assert {b"{tokenward:0of2}"} == {key.rpartition(b":")[0] for key in client.scan_iter()}
 
 
 def test_old_changes_are_trimmed(redis_url: str, redis_client: Connect) -> None:
     """The stream stays near `retained`; a cursor before what is left is lost, one at its edge is not."""
     registry = RedisRegistry(redis_client(redis_url), retained=100)
+    registry.release([subject()], 0, "ann")
     cursor = registry.snapshot().cursor
     for start in range(0, 1_000, 50):
         registry.apply([entry(subject(str(n))) for n in range(start, start + 50)], 0)

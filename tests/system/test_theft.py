@@ -18,6 +18,7 @@ from ingest.route import Route
 from ingest.worker import Worker
 from revocation.claims import Claims
 from revocation.follower import Follower
+from revocation.followers import Followers
 from revocation.redis import RedisRegistry, connect
 from revocation.replica import Replica
 from tests.rig import Names, clock
@@ -99,9 +100,9 @@ def test_an_address_that_tries_foreign_tokens_has_to_sign_in(names: Names, redis
         stack.enter_context(running(names.worker(registry)))
         stack.enter_context(running(names.origins(registry)))
         replica = Replica(KEY)
-        follower = Follower(RedisRegistry(stack.enter_context(connect(redis_url))), replica, clock)
+        followers = Followers(RedisRegistry(stack.enter_context(connect(redis_url))), replica, clock)
         app = create_app(
-            replica=replica, registry=registry, follower=follower, clock=clock, digest_key=KEY, version="0"
+            replica=replica, registry=registry, followers=followers, clock=clock, digest_key=KEY, version="0"
         )
         api = stack.enter_context(serving(app))
         names.tell(*stranger.tries(150), partition=0)

@@ -5,13 +5,17 @@ from pathlib import Path
 
 import pytest
 
+from tests.servers.issuer import SigningKey, issuing
 from tests.servers.kafka import create_topics
 from tests.streams import fresh, produce
 from tests.tokenward.command import KEY, tokenward
+from tokenward.doctor.issuers import examine_issuers
 from tokenward.doctor.topics import examine_kafka
 from tokenward.settings import Settings
 
 ISS = "https://idp.example/realms/acme"
+OTHERS = {"digest_key", "geoip", "redis memory", "redis persistence", "redis rights", "registry", f"keys of {ISS}"}
+"""What a finding may be about that is no matter of Kafka's."""
 
 
 def states(output: str) -> dict[str, list[str]]:
@@ -57,6 +61,26 @@ def test_it_speaks_to_people_too(tmp_path: Path) -> None:
     assert "travel is not evaluable" in done.stdout
 
 
+@pytest.mark.parametrize(
+    ("listed", "audiences", "expected"),
+    [
+        ([SigningKey("k").public()], ["shop"], [("keys", "ok")]),
+        ([SigningKey("k").public()], [], [("keys", "ok"), ("audience", "warn")]),
+        ([SigningKey("k").public(use="enc")], ["shop"], [("keys", "fail")]),
+        (None, [], [("keys", "warn")]),
+    ],
+)
+def test_it_looks_whether_tokens_can_be_verified(
+    listed: list[dict[str, object]] | None, audiences: list[str], expected: list[tuple[str, str]]
+) -> None:
+    """An issuer's keys are fetched and looked at; one that is not held to an audience is told."""
+    with issuing(*(listed or [])) as idp:
+        issuer = {"jwks_uri": None if listed is None else idp.uri, "audiences": audiences}
+        found = list(examine_issuers(Settings.model_validate({"issuers": {ISS: issuer}})))
+
+    assert expected == [(finding.name.partition(" ")[0], finding.state) for finding in found]
+
+
 @pytest.mark.kafka
 @pytest.mark.redis
 def test_on_servers_it_finds_what_is_wrong(tmp_path: Path, kafka_bootstrap: str, redis_url: str) -> None:
@@ -95,7 +119,7 @@ def test_on_servers_it_finds_what_is_wrong(tmp_path: Path, kafka_bootstrap: str,
         names["dead_letters"]: ["fail"],
         names["tallies"]: ["ok", "fail"],
         events: ["fail"],
-    } == {name: found[name] for name in found if name not in {"digest_key", "geoip", "redis memory", "registry"}}
+    } == {name: found[name] for name in found if name not in OTHERS}
 
 
 @pytest.mark.kafka

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.test_docs import blocks
+from tests.documents import blocks
 from tokenward.faults import Failure
 from tokenward.settings import read_settings, unknown_variables
 
@@ -139,6 +139,48 @@ FAULTS: dict[str, tuple[Mapping[str, str], str]] = {
 }
 
 
+REDIS = "TOKENWARD_REDIS__"
+MODES = ("standalone", "sentinel", "cluster")
+CONTRADICTIONS: dict[str, tuple[dict[str, str], str]] = {
+    "nodes alone": ({"NODES": '["a:1"]'}, "mode is standalone, so nodes are not asked"),
+    "no nodes": ({"MODE": "cluster"}, "mode is cluster, so nodes must name at least one host:port"),
+    "an address too": (
+        {"MODE": "cluster", "NODES": '["a:1"]', "URL": "redis://b"},
+        "mode is cluster, so url is not asked",
+    ),
+    "a node's scheme": ({"MODE": "cluster", "NODES": '["redis://a:1"]'}, "must be host:port"),
+    "a node's password": ({"MODE": "cluster", "NODES": '["hidden@a:1"]'}, "must be host:port"),
+    "no service": ({"MODE": "sentinel", "NODES": '["a:1"]'}, "mode is sentinel, so sentinel_service must say"),
+    "sentinels' password": ({"SENTINEL_PASSWORD": "x"}, "mode is standalone, so sentinel_service, sentinel_username"),
+    "a user alone": ({"USERNAME": "ann"}, "username needs password"),
+    "a sentinel's user alone": (
+        {"MODE": "sentinel", "NODES": '["a:1"]', "SENTINEL_SERVICE": "s", "SENTINEL_USERNAME": "ann"},
+        "sentinel_username needs sentinel_password",
+    ),
+    "tls in the wrong place": ({"TLS": "true"}, "write rediss:// in url"),
+    "an authority without tls": ({"TLS_CAFILE": "ca.pem"}, "mean nothing without TLS"),
+    "a certificate without key": ({"URL": "rediss://a", "TLS_CERTFILE": "c.pem"}, "must be set together"),
+    "too many shards": ({"SHARDS": "65"}, "input should be less than or equal to 64"),
+    "a brace": ({"PREFIX": "a{b"}, "string should match pattern"),
+}
+
+
+@pytest.mark.parametrize(("environ", "words"), CONTRADICTIONS.values(), ids=list(CONTRADICTIONS))
+def test_redis_settings_that_contradict_one_another_are_refused(environ: dict[str, str], words: str) -> None:
+    """What cannot be meant is said in a sentence, which quotes nothing secret."""
+    with pytest.raises(Failure) as caught:
+        read_settings(environ={REDIS + name: value for name, value in environ.items()})
+
+    assert (True, False) == (words in str(caught.value), "hidden" in str(caught.value))
+
+
+def test_nodes_are_hosts_and_ports() -> None:
+    """IPv6 stands in brackets."""
+    environ = {"TOKENWARD_REDIS__MODE": "cluster", "TOKENWARD_REDIS__NODES": '["a:1", "[::1]:2"]'}
+
+    assert [("a", 1), ("::1", 2)] == read_settings(environ=environ).redis.places
+
+
 @pytest.mark.parametrize(("environ", "sentence"), FAULTS.values(), ids=list(FAULTS))
 def test_each_fault_is_one_sentence(environ: Mapping[str, str], sentence: str) -> None:
     """A wrong setting is named, and what is wrong about it."""
@@ -157,6 +199,12 @@ def test_each_fault_is_one_sentence(environ: Mapping[str, str], sentence: str) -
             "".join(f'[issuers."https://{name}"]\nformat = "keycloak"\ntenant = "t"\n' for name in "ab"),
             r"two issuers are mapped to one tenant \(keycloak t\)",
         ),
+        ('[issuers."https://a"]\njwks_uri = "http://a/keys"\n', "jwks_uri must be https://"),
+        ('[issuers."https://a"]\nalgorithms = ["HS256"]\n', "there is no algorithm HS256; there are RS256"),
+        ('[issuers."https://a"]\ntoken_types = ["logout+jwt"]\n', r"access tokens have other types than logout\+jwt"),
+        ('[authz."a/b"]\n', "'a/b' cannot name a profile"),
+        ('[authz.a]\nrealm = "\\""\n', "realm holds visible ASCII"),
+        ('[authz.a]\naddress_header = "x y"\n', "address_header is no name"),
     ],
 )
 def test_a_bad_file_is_refused(tmp_path: Path, text: str, sentence: str) -> None:
@@ -178,3 +226,9 @@ def test_the_quickstarts_settings_are_settings(tmp_path: Path, text: str) -> Non
     settings = read_settings(written(tmp_path, text), {})
 
     assert {"keycloak.events": "keycloak"} == settings.route.sources
+
+
+@pytest.mark.parametrize(("text", "mode"), list(zip(blocks("redis.md", "toml"), MODES, strict=True)))
+def test_the_modes_of_redis_are_settings(tmp_path: Path, text: str, mode: str) -> None:
+    """What docs/redis.md shows of each mode is accepted."""
+    assert mode == read_settings(written(tmp_path, text), {}).redis.mode

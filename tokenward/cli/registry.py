@@ -162,11 +162,11 @@ def release(
 def status(*, config: ConfigOption = None, json: JsonOption = False) -> None:
     """Say how the registry is: its place, and what it holds."""
     now = clock()
-    cursor, live, _ = administration.live_entries(registry_of(read_settings(config)), now, 0)
+    position, live, _ = administration.live_entries(registry_of(read_settings(config)), now, 0)
     if json:
-        print_json({"epoch": cursor.epoch, "seq": cursor.seq, "entries": live})
+        print_json({"epoch": position.epoch, "seq": position.seq, "entries": live})
     else:
-        print_line(f"{live} entries refuse somebody; epoch {cursor.epoch}, change {cursor.seq}.")
+        print_line(f"{live} entries refuse somebody; epoch {position.epoch}, change {position.seq}.")
 
 
 def rebuild(*, config: ConfigOption = None, json: JsonOption = False) -> None:

@@ -89,7 +89,7 @@ def running_system(realms: dict[str, str]) -> Iterator[System]:
     with embedded_stack(_settings(realms)) as settings:
         progress = Progress()
         registry, policy = registry_of(settings), policy_of(settings)
-        app, _, follower = api_of(settings, registry)
+        app, _, followers = api_of(settings, registry)
         producer = KafkaProducer(linger_ms=0, **producer_options(settings))
         stop = threading.Event()
         try:
@@ -101,7 +101,7 @@ def running_system(realms: dict[str, str]) -> Iterator[System]:
                     "origins": origins_of(settings, registry=registry, policy=policy),
                 }
                 with _threads(services, stop, system.ended):
-                    system.await_(lambda: follower.ready, "the API's first snapshot", STOP_SECONDS)
+                    system.await_(lambda: followers.ready, "the API's first snapshot", STOP_SECONDS)
                     yield system
         finally:
             producer.close(timeout=1)

@@ -1,0 +1,94 @@
+"""A process of replicas for the bench of propagation: `python -m bench.following PORT DOOR REPLICAS DECISIONS`.
+
+It follows the API at PORT with so many clients, asks them over and over about the next decision, and notes when each
+says deny for the first time. As many bare connections to DOOR are read beside them. It prints `ready`, and at the end
+the moments, epoch nanoseconds, as one line of JSON.
+"""
+
+import json
+import os
+import selectors
+import signal
+import socket
+import sys
+import threading
+import time
+from contextlib import ExitStack
+
+from bench.served import ISSUER, KEY
+from revocation.claims import Claims
+from revocation.record import Scope, Subject, digester
+from tokenward.client import Replica
+
+READY_SECONDS = 60
+PATIENCE_SECONDS = 60
+LOOK_SECONDS = 0.0005
+"""Between two rounds of questions; what a figure may be too high by."""
+
+
+def probe(number: int) -> Subject:
+    """The family that the decision of that number is about."""
+    return Subject(Scope.FAMILY, digester(KEY, Scope.FAMILY, ISSUER)(f"probe-{number}"))
+
+
+def main() -> None:
+    """Follow and report."""
+    port, door, replicas, decisions = map(int, sys.argv[1:])
+    threading.Thread(target=_end_with_input, daemon=True).start()
+    with ExitStack() as stack:
+        bare = [stack.enter_context(socket.create_connection(("127.0.0.1", door))) for _ in range(replicas)]
+        clients = [
+            stack.enter_context(Replica(f"http://127.0.0.1:{port}", KEY, name=f"bench-{os.getpid()}-{number}"))
+            for number in range(replicas)
+        ]
+        if not all(client.wait_ready(READY_SECONDS) for client in clients):
+            raise RuntimeError("A replica did not come by a snapshot.")
+        print("ready", flush=True)
+        refused = [_refused(clients, number) for number in range(decisions)]
+        touched = _touched(bare, decisions)
+        print(json.dumps({"refused": [list(times) for times in zip(*refused, strict=True)], "touched": touched}))
+
+
+def _refused(clients: list[Replica], number: int) -> list[int]:
+    """When each client said deny about the decision of that number."""
+    claims = Claims(iss=ISSUER, sid=f"probe-{number}")
+    moments = [0] * len(clients)
+    waiting = list(enumerate(clients))
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while waiting:
+        if time.monotonic() > deadline:
+            raise RuntimeError("A decision did not arrive.")
+        left = []
+        for at, client in waiting:
+            if client.check(claims).decision == "deny":
+                moments[at] = time.time_ns()
+            else:
+                left.append((at, client))
+        waiting = left
+        time.sleep(LOOK_SECONDS)
+    return moments
+
+
+def _touched(bare: list[socket.socket], rounds: int) -> list[list[int]]:
+    """When each connection brought the byte of each round."""
+    moments: list[list[int]] = [[] for _ in bare]
+    with selectors.DefaultSelector() as selector:
+        for number, one in enumerate(bare):
+            selector.register(one, selectors.EVENT_READ, number)
+        while any(len(times) < rounds for times in moments):
+            for key, _ in selector.select(PATIENCE_SECONDS):
+                received = bare[key.data].recv(1)
+                moments[key.data].append(time.time_ns())
+                if not received:
+                    raise RuntimeError("The bench ended before its connections were done.")
+    return moments
+
+
+def _end_with_input() -> None:
+    while os.read(sys.stdin.fileno(), 1024):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+if __name__ == "__main__":
+    main()
