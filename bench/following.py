@@ -22,7 +22,7 @@ from tokenward.client import Replica
 
 READY_SECONDS = 60
 PATIENCE_SECONDS = 60
-LOOK_SECONDS = 0.0005
+LOOK_SECONDS = 0.002
 """Between two rounds of questions; what a figure may be too high by."""
 
 
