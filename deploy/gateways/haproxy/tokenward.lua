@@ -5,7 +5,7 @@
 -- is a registry that is down: `closed` answers 503, `open` lets the request pass, without X-Token-Status.
 
 local ASK = "http://tokenward/authz" -- or /authz:NAME for the profile [authz.NAME]
-local THROUGH = "abns@tokenward"     -- the frontend `asking` of haproxy.cfg, which keeps connections to the API open
+local THROUGH = "abns@tokenward"     -- the frontend `asking` of haproxy.cfg, which bounds how long it takes
 local TIMEOUT_MS = 8000              -- longer than HAProxy waits for the API: its 503 or 504 comes first
 
 local TOLD = { "x-token-status", "x-token-subject", "x-revocation-seq" } -- what the application is told
