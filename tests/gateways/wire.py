@@ -49,6 +49,7 @@ class _Passing(BaseRequestHandler):
     def handle(self) -> None:
         self.server.connections += 1
         with suppress(OSError), socket.create_connection(("127.0.0.1", self.server.to), timeout=30) as api:
+            api.settimeout(None)
             for side in (self.request, api):
                 side.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             back = Thread(target=self._back, args=(api,), daemon=True)

@@ -6,7 +6,7 @@
 
 local ASK = "http://tokenward/authz" -- or /authz:NAME for the profile [authz.NAME]
 local THROUGH = "abns@tokenward"     -- the frontend `asking` of haproxy.cfg, which bounds how long it takes
-local TIMEOUT_MS = 8000              -- longer than HAProxy waits for the API: its 503 or 504 comes first
+local TIMEOUT_MS = 12000             -- longer than HAProxy waits for the API: its 503 or 504 comes first
 
 local TOLD = { "x-token-status", "x-token-subject", "x-revocation-seq" } -- what the application is told
 
