@@ -89,8 +89,14 @@ def _servers(stack: ExitStack, api: Registry) -> dict[str, tuple[int, list[int]]
         "replica": stack.enter_context(replica(at["replica"], key=KEY)),
         "asking": stack.enter_context(nginx(at["asking"])),
     }
-    own = {name: int((log.parent / "nginx.pid").read_text()) for name, log in logs.items()}
+    own = {name: _process(log.parent / "nginx.pid") for name, log in logs.items()}
     return {name: (ports[name], [own[name], *([] if name == "bare" else [api.pid])]) for name in ports}
+
+
+def _process(file: Path) -> int:
+    """What nginx writes there, a moment after it listens."""
+    until(lambda: file.exists() and file.read_text().strip().isdecimal(), "nginx's process id")
+    return int(file.read_text())
 
 
 @contextmanager
