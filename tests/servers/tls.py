@@ -19,11 +19,11 @@ class Certificates(NamedTuple):
     key: Path
 
 
-def certificates(folder: Path) -> Certificates:
+def certificates(folder: Path, authority: trustme.CA | None = None, common_name: str | None = None) -> Certificates:
     """An authority, and a certificate of it for 127.0.0.1."""
     made = Certificates(folder / "ca.pem", folder / "own.pem", folder / "own.key")
-    authority = trustme.CA()
-    own = authority.issue_cert("127.0.0.1")
+    authority = authority or trustme.CA()
+    own = authority.issue_cert("127.0.0.1", common_name=common_name)
     authority.cert_pem.write_to_path(made.authority)
     own.private_key_pem.write_to_path(made.key)
     for blob in own.cert_chain_pems:

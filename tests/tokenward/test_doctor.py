@@ -42,6 +42,7 @@ def test_without_anything_it_says_what_is_missing(tmp_path: Path) -> None:
         "settings": ["warn"],
         "digest_key": ["fail"],
         "issuers": ["warn"],
+        "access": ["fail"],
         "geoip": ["warn"],
         "redis": ["fail"],
         "kafka": ["fail"],
