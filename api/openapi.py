@@ -28,9 +28,9 @@ Json = dict[str, Any]
 
 SUMMARY = "Is this token's session stolen? Asked by gateways, answered from memory."
 DESCRIPTION = """\
-Nobody is asked who they are yet: bind this API to an address that only gateways reach. Errors are problem+json
-(RFC 9457); the member `type` is stable. Members that do not apply are absent. Times are epoch milliseconds, but the
-claims of a token are as its JWT has them."""
+Every route but `/healthz` asks who calls, by a key, a token or a certificate, and what that caller may. Errors are
+problem+json (RFC 9457); the member `type` is stable. Members that do not apply are absent. Times are epoch
+milliseconds, but the claims of a token are as its JWT has them."""
 
 #: What each claim is for; `msgspec` knows the types only.
 CLAIMS = {
@@ -61,14 +61,14 @@ def refusals(*problems: Problem) -> dict[int | str, Json]:
 
 
 def documented(app: FastAPI, *others: Json) -> Callable[[], Json]:
-    """What `app.openapi` shall be: FastAPI's document with the check routes and the `others` in it, made once."""
+    """What `app.openapi` shall be: FastAPI's document with the `others` in it, made once."""
     made: list[Json] = []
     generate = app.openapi
 
     def openapi() -> Json:
         if not made:
             document = generate()
-            document["paths"] = reduce(or_, [_check_paths(), *others, document["paths"]])
+            document["paths"] = reduce(or_, [*others, document["paths"]])
             document.setdefault("components", {}).setdefault("schemas", {}).update(_schemas())
             for path in document["paths"].values():
                 for operation in path.values():
@@ -82,7 +82,8 @@ def documented(app: FastAPI, *others: Json) -> Callable[[], Json]:
     return openapi
 
 
-def _check_paths() -> Json:
+def check_paths() -> Json:
+    """The check routes, which FastAPI does not serve."""
     return {
         "/v1/check": {
             "post": {
