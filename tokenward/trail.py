@@ -11,6 +11,7 @@ from kafka import KafkaProducer
 from kafka.errors import KafkaError
 
 from ingest.ledger import audit_messages
+from ingest.sink import connected
 from revocation.audit import Event, Trail
 from revocation.chain import Sealed
 from revocation.errors import RegistryUnavailable, TrailUnavailable
@@ -98,7 +99,7 @@ class KafkaTrail:
         self.close()
 
     def _send(self, sealed: Sequence[Sealed]) -> None:
-        producer = self._producer = self._producer or KafkaProducer(**self._options)
+        producer = self._producer = self._producer or connected(self._options)
         sent: list[Any] = []
         try:
             for message in audit_messages(self._topic, sealed):
