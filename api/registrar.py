@@ -6,7 +6,8 @@ A change goes through five steps, and a crash between any two of them loses noth
 2. The trail: what is about to be done is written down durably. Where the trail does not answer, nothing is done.
 3. The registry: `apply` merges, so an expiry is never shortened and repeating the call is harmless.
 4. The topic `refresh.revocations` is told, so that a rebuilt registry knows it.
-5. This process's replica takes the change at once; the others hear of it by the feed.
+5. The caller is answered when this process's own replica has the change (or lags, which it says itself); the others
+   hear of it by the feed.
 
 After a crash between 2 and 3 the trail holds an act that did not come about; its caller got no answer and repeats it.
 All of it blocks: routes call it in the thread pool.
@@ -23,7 +24,6 @@ from revocation.feed import Entry, public
 from revocation.record import Change, Revocation, Scope, Subject
 from revocation.record import release as tombstone
 from revocation.registry import Whole
-from revocation.replica import Replica
 
 EVENT_ENTRIES = 500
 """Entries of one event: some 150 KB, well below the megabyte that Kafka takes."""
@@ -44,7 +44,10 @@ class ApprovalNeeded(Exception):  # noqa: N818 - named after what is missing
 
 
 class Registrar:
-    """Changes the registry for principals. `tell` is given the changes that were made; `clock` is epoch milliseconds.
+    """Changes the registry for principals. `clock` is epoch milliseconds.
+
+    `tell` is given the changes that were made; `followed` waits, within a bound, until this process follows them. It
+    must be the follower that brings them: only one thread may write to a replica, and the feed passes on what it reads.
 
     Scopes in `approval_scopes` are changed only with `approved`, which the approval of a second person sets.
     """
@@ -56,7 +59,7 @@ class Registrar:
         tell: Callable[[Sequence[Change]], None],
         clock: Callable[[], int],
         digest_key: bytes,
-        replica: Replica | None = None,
+        followed: Callable[[Sequence[Change]], object] = lambda _changes: None,
         *,
         approval_scopes: Collection[Scope] = (),
     ) -> None:
@@ -67,7 +70,7 @@ class Registrar:
         self.digest_key = digest_key
         self.approval_scopes = frozenset(approval_scopes)
         self._tell = tell
-        self._replica = replica
+        self._followed = followed
 
     def revoke(
         self,
@@ -185,8 +188,7 @@ class Registrar:
 
     def _done(self, changes: list[Change]) -> list[Change]:
         self._tell(changes)
-        if self._replica is not None:
-            self._replica.apply(changes, self.clock())
+        self._followed(changes)
         return changes
 
 
