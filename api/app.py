@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 from starlette.concurrency import run_in_threadpool
 
+from api.access.gate import Gate
 from api.authz import PREFIX, Authz
 from api.authz_openapi import authz_paths
 from api.body import Message, Receive, Scope, Send
@@ -36,9 +37,12 @@ Served = Callable[[Scope, Receive, Send], Awaitable[None]]
 class Api:
     """The ASGI application: serves the paths of gateways itself, and hands everything else to FastAPI."""
 
-    def __init__(self, check: CheckPath, authz: Authz, feed: Feed, fastapi: FastAPI, counts: Counts) -> None:
+    def __init__(
+        self, gate: Gate, check: CheckPath, authz: Authz, feed: Feed, fastapi: FastAPI, counts: Counts
+    ) -> None:
         #: Everything but the check path, `/authz` and the feed.
         self.fastapi = fastapi
+        self._gate = gate
         self._check = check
         self._authz = authz
         self._feed = feed
@@ -51,6 +55,8 @@ class Api:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, or the lifespan."""
+        if scope["type"] == "http":
+            self._gate.admit(scope)
         raw = self._raw.get(scope["path"]) if scope["type"] == "http" else None
         if raw is not None:
             try:
@@ -122,7 +128,7 @@ def create_app(
     install(fastapi, counts.refusal)
     fastapi.openapi = documented(fastapi, authz_paths(), feed_paths())  # type: ignore[method-assign]
     authz = Authz(replica, tokens, profiles or {}, clock, counts)
-    return Api(CheckPath(replica, clock, counts), authz, feed, fastapi, counts)
+    return Api(Gate(), CheckPath(replica, clock, counts), authz, feed, fastapi, counts)
 
 
 def _following(followers: Followers, feed: Feed, tokens: Tokens) -> Callable[[FastAPI], Any]:

@@ -79,6 +79,6 @@ def principal_of(scope: Mapping[str, Any]) -> Principal:
     return found
 
 
-def principal(request: Request) -> Principal:
+async def principal(request: Request) -> Principal:
     """Who asks, for FastAPI: `Annotated[Principal, Depends(principal)]`."""
     return principal_of(request.scope)
