@@ -40,11 +40,12 @@ class Problem(msgspec.Struct, frozen=True):
         return Response(self.body(**members), self.status, headers, MEDIA_TYPE)
 
 
-_RETRY = (("Retry-After", str(RETRY_SECONDS)),)
+RETRY = (("Retry-After", str(RETRY_SECONDS)),)
 
 BAD_REQUEST = Problem(
     "bad_request", HTTPStatus.BAD_REQUEST, "Bad request", "The request is not as `/docs` describes it."
 )
+FORBIDDEN = Problem("forbidden", HTTPStatus.FORBIDDEN, "Forbidden", "This caller may not do that.")
 NOT_FOUND = Problem("not_found", HTTPStatus.NOT_FOUND, "Not found", "There is nothing at this path; see `/docs`.")
 METHOD_NOT_ALLOWED = Problem(
     "method_not_allowed",
@@ -82,9 +83,9 @@ NOT_READY = Problem(
     HTTPStatus.SERVICE_UNAVAILABLE,
     "Not ready",
     "The registry's entries have not been received yet.",
-    _RETRY,
+    RETRY,
 )
-BUSY = Problem("busy", HTTPStatus.SERVICE_UNAVAILABLE, "Busy", "Too much is being asked at once.", _RETRY)
+BUSY = Problem("busy", HTTPStatus.SERVICE_UNAVAILABLE, "Busy", "Too much is being asked at once.", RETRY)
 RESYNC = Problem(
     "resync",
     HTTPStatus.GONE,
@@ -96,11 +97,12 @@ REGISTRY_UNAVAILABLE = Problem(
     HTTPStatus.SERVICE_UNAVAILABLE,
     "Registry unavailable",
     "The registry does not answer; checks go on from what is known.",
-    _RETRY,
+    RETRY,
 )
 
 PROBLEMS = (
     BAD_REQUEST,
+    FORBIDDEN,
     NOT_FOUND,
     METHOD_NOT_ALLOWED,
     TIMEOUT,
