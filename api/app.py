@@ -11,9 +11,9 @@ from starlette.concurrency import run_in_threadpool
 from api.access.gate import Gate
 from api.authz import PREFIX, Authz
 from api.authz_openapi import authz_paths
-from api.body import Message, Receive, Scope, Send
+from api.body import Message, Receive, Scope, Send, bounded
 from api.check import CheckPath
-from api.feed.feed import Feed
+from api.feed.feed import SNAPSHOT, Feed
 from api.feed.limits import FeedLimits
 from api.feed.metrics import FeedCollector
 from api.feed.openapi import feed_paths
@@ -27,9 +27,13 @@ from api.routes.service import service_routes
 from api.tokens import Tokens
 from api.trust import TrustedIssuer
 from api.view import RegistryView
+from api.writes.whole import Writes
 from revocation.followers import Followers
 from revocation.registry import Whole
 from revocation.replica import Replica
+
+BODY_BYTES = 64 * 1024
+"""Of a body that FastAPI reads; the largest that the write API knows has some 10 KiB."""
 
 Served = Callable[[Scope, Receive, Send], Awaitable[None]]
 
@@ -67,7 +71,9 @@ class Api:
         elif scope["type"] == "http" and scope["path"].startswith(PREFIX):
             await self._authz(scope, receive, send)
         elif scope["type"] == "http":
-            feed = self._feed.raw.get(scope["path"])
+            # To post to the path of the snapshot is to decide something.
+            decides = scope["path"] == SNAPSHOT and scope["method"] == "POST"
+            feed = None if decides else self._feed.raw.get(scope["path"])
             await (self._counted if feed is None else feed)(scope, receive, send)
         else:
             await self.fastapi(scope, receive, send)
@@ -84,7 +90,7 @@ class Api:
                 self._counts.request(route, message["status"])
             await send(message)
 
-        await self.fastapi(scope, receive, counting)
+        await self.fastapi(scope, bounded(receive, BODY_BYTES), counting)
 
 
 def create_app(
@@ -95,6 +101,7 @@ def create_app(
     clock: Callable[[], int],
     digest_key: bytes,
     version: str,
+    writes: Writes,
     metrics: CollectorRegistry | None = None,
     limits: FeedLimits | None = None,
     issuers: Sequence[TrustedIssuer] = (),
@@ -104,7 +111,8 @@ def create_app(
 
     `clock` gives epoch milliseconds; `digest_key` is the replica's, for look-ups by identity; `metrics` is what
     `/metrics` shows, where others may have registered too (a new one by default); `limits` bounds the feed. `/authz`
-    takes tokens of `issuers`, and has `profiles` besides the default one.
+    takes tokens of `issuers`, and has `profiles` besides the default one. Whatever changes the registry goes through
+    the registrar of `writes`.
     """
     counts = Counts()
     feed = Feed(replica, followers.shards, clock, counts, limits or FeedLimits())
@@ -123,6 +131,7 @@ def create_app(
         redoc_url=None,
     )
     fastapi.include_router(revocation_routes(view))
+    fastapi.include_router(writes.router())
     fastapi.include_router(replica_routes(feed.replicas))
     fastapi.include_router(service_routes(view, followers, shown, version))
     install(fastapi, counts.refusal)

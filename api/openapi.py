@@ -72,8 +72,9 @@ def documented(app: FastAPI, *others: Json) -> Callable[[], Json]:
             document.setdefault("components", {}).setdefault("schemas", {}).update(_schemas())
             for path in document["paths"].values():
                 for operation in path.values():
-                    # FastAPI's own error shape is never answered here.
-                    operation["responses"].pop("422", None)
+                    # FastAPI's own error shape is never answered here; a problem may have that status.
+                    if "application/json" in operation["responses"].get("422", {}).get("content", {}):
+                        del operation["responses"]["422"]
             for unused in ("HTTPValidationError", "ValidationError"):
                 document["components"]["schemas"].pop(unused, None)
             made.append(document)

@@ -9,6 +9,7 @@ import threading
 from api.app import create_app
 from api.server import run
 from api.trust import TrustedIssuer
+from api.writes.whole import Writes
 from bench.served import ISSUER, KEY, end_with_input, milliseconds
 from revocation.followers import Followers
 from revocation.memory import MemoryRegistry
@@ -28,6 +29,7 @@ def main() -> None:
         clock=milliseconds,
         digest_key=KEY,
         version="bench",
+        writes=Writes.in_memory(registry, milliseconds, KEY),
         issuers=[issuer],
     )
     run(app, port=int(port))

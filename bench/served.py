@@ -18,6 +18,7 @@ from granian.constants import Interfaces, Loops
 from api.app import create_app
 from api.body import Receive, Send
 from api.server import run
+from api.writes.whole import Writes
 from revocation.followers import Followers
 from revocation.memory import MemoryRegistry
 from revocation.record import Revocation, Scope, State, Subject, digester
@@ -63,6 +64,7 @@ def subject(count: int) -> Application:
         clock=milliseconds,
         digest_key=KEY,
         version="bench",
+        writes=Writes.in_memory(registry, milliseconds, KEY),
     )
 
 

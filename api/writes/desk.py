@@ -86,9 +86,7 @@ class Desk:
             raise Refused(NO_ENTRY)
         return entry_answer(entry, 200)
 
-    def _release(
-        self, by: Principal, subject: Subject, iss: str | None, reason: str, comment: str
-    ) -> Answered:
+    def _release(self, by: Principal, subject: Subject, iss: str | None, reason: str, comment: str) -> Answered:
         wish = Wish(
             action="release",
             scope=subject.scope,

@@ -1,7 +1,7 @@
 """A running API for the tests: the real server on a free port, a registry in memory, and a clock that stands still."""
 
 import socket
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import httpx
@@ -10,11 +10,16 @@ from prometheus_client import CollectorRegistry
 from api.app import Api, create_app
 from api.feed.limits import FeedLimits
 from api.profiles import Profile
+from api.registrar import Registrar
 from api.server import Address, Limits, serving
 from api.trust import TrustedIssuer
+from api.writes.terms import Terms
+from api.writes.whole import Writes
+from revocation.audit import MemoryTrail
 from revocation.followers import Followers
 from revocation.memory import MemoryRegistry
-from revocation.record import Revocation, Scope, State, Subject, digester, shard_of
+from revocation.pending import MemoryPending, Pending
+from revocation.record import Change, Revocation, Scope, State, Subject, digester, shard_of
 from revocation.registry import Registry, Whole
 from revocation.replica import Replica
 from revocation.shards import Shards
@@ -26,6 +31,8 @@ NOW = 1_795_427_100_000
 HOUR = 3_600_000
 NOWHERE = "redis://127.0.0.1:1/0"
 """Nobody listens there."""
+TERMS = Terms(lives={ISSUER: 600})
+PATIENCE = 5.0
 TYPE = "urn:problem-type:tokenward:"
 
 
@@ -64,6 +71,8 @@ class Running:
         profiles: Mapping[str, Profile] | None = None,
         shards: Sequence[Registry] | None = None,
         feed: FeedLimits | None = None,
+        pending: Pending | None = None,
+        approval_scopes: Collection[Scope] = (),
     ) -> None:
         self.shards = shards or [registry or MemoryRegistry("e1")]
         self.whole: Whole = self.shards[0] if len(self.shards) == 1 else Shards(self.shards)
@@ -72,6 +81,20 @@ class Running:
         self.replica = Replica(KEY, len(self.shards))
         self.followers = Followers(self.whole, self.replica, clock)
         self._check_clock = check_clock
+        self.trail = MemoryTrail()
+        #: What was told to the topic of changes.
+        self.told: list[Change] = []
+        self.pending = pending or MemoryPending()
+        registrar = Registrar(
+            self.whole,
+            self.trail,
+            self.told.extend,
+            check_clock,
+            KEY,
+            lambda changes: self.followers.wait_for(changes, PATIENCE),
+            approval_scopes=approval_scopes,
+        )
+        self.writes = Writes(registrar=registrar, pending=self.pending, terms=lambda: TERMS)
         self._issuers = issuers
         self._profiles = profiles
         self._feed = feed
@@ -88,6 +111,7 @@ class Running:
             clock=self._check_clock,
             digest_key=KEY,
             version="1.2.3",
+            writes=self.writes,
             metrics=self.metrics,
             issuers=self._issuers,
             profiles=self._profiles,
@@ -143,9 +167,20 @@ def running(
     profiles: Mapping[str, Profile] | None = None,
     shards: Sequence[Registry] | None = None,
     feed: FeedLimits | None = None,
+    pending: Pending | None = None,
+    approval_scopes: Collection[Scope] = (),
 ) -> Iterator[Running]:
     """Serve while the block runs; `ready`: from the first snapshot on."""
-    parts = Running(registry, check_clock, issuers=issuers, profiles=profiles, shards=shards, feed=feed)
+    parts = Running(
+        registry,
+        check_clock,
+        issuers=issuers,
+        profiles=profiles,
+        shards=shards,
+        feed=feed,
+        pending=pending,
+        approval_scopes=approval_scopes,
+    )
     with serving(parts.app(), limits=limits) as address, httpx.Client(base_url=address.url, timeout=10) as http:
         parts.address, parts.http = address, http
         if ready:

@@ -82,5 +82,6 @@ def test_two_applications_do_not_share_a_registry_of_metrics(fresh: Running) -> 
             clock=clock,
             digest_key=KEY,
             version="1.2.3",
+            writes=fresh.writes,
             metrics=fresh.metrics,
         )
