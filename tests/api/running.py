@@ -1,17 +1,20 @@
 """A running API for the tests: the real server on a free port, a registry in memory, and a clock that stands still."""
 
 import socket
+import ssl
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import httpx
 from prometheus_client import CollectorRegistry
 
+from api.access.access import OPEN_ACCESS, Access
+from api.access.refused import OnRefused
 from api.app import Api, create_app
 from api.feed.limits import FeedLimits
 from api.profiles import Profile
 from api.registrar import Registrar
-from api.server import Address, Limits, serving
+from api.server import Address, Limits, Tls, serving
 from api.trust import TrustedIssuer
 from api.writes.terms import Terms
 from api.writes.whole import Writes
@@ -73,6 +76,8 @@ class Running:
         feed: FeedLimits | None = None,
         pending: Pending | None = None,
         approval_scopes: Collection[Scope] = (),
+        access: Access = OPEN_ACCESS,
+        on_refused: OnRefused | None = None,
     ) -> None:
         self.shards = shards or [registry or MemoryRegistry("e1")]
         self.whole: Whole = self.shards[0] if len(self.shards) == 1 else Shards(self.shards)
@@ -98,6 +103,8 @@ class Running:
         self._issuers = issuers
         self._profiles = profiles
         self._feed = feed
+        self._access = access
+        self._on_refused = on_refused
         self.metrics = CollectorRegistry()
         self.address: Address
         self.http: httpx.Client
@@ -116,6 +123,8 @@ class Running:
             issuers=self._issuers,
             profiles=self._profiles,
             limits=self._feed,
+            access=self._access,
+            on_refused=self._on_refused,
         )
 
     def refuse(self, *entries: Revocation) -> None:
@@ -169,6 +178,9 @@ def running(
     feed: FeedLimits | None = None,
     pending: Pending | None = None,
     approval_scopes: Collection[Scope] = (),
+    access: Access = OPEN_ACCESS,
+    on_refused: OnRefused | None = None,
+    tls: Tls | None = None,
 ) -> Iterator[Running]:
     """Serve while the block runs; `ready`: from the first snapshot on."""
     parts = Running(
@@ -180,8 +192,14 @@ def running(
         feed=feed,
         pending=pending,
         approval_scopes=approval_scopes,
+        access=access,
+        on_refused=on_refused,
     )
-    with serving(parts.app(), limits=limits) as address, httpx.Client(base_url=address.url, timeout=10) as http:
+    trust = True if tls is None else ssl.create_default_context(cafile=tls.certfile)
+    with (
+        serving(parts.app(), limits=limits, tls=tls) as address,
+        httpx.Client(base_url=address.url, timeout=10, verify=trust) as http,
+    ):
         parts.address, parts.http = address, http
         if ready:
             until(lambda: parts.followers.ready, "the first snapshot", seconds=5)

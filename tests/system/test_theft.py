@@ -11,6 +11,7 @@ import httpx
 import jsonschema
 import pytest
 
+from api.access.access import OPEN_ACCESS
 from api.app import create_app
 from api.server import serving
 from api.writes.whole import Writes
@@ -110,6 +111,7 @@ def test_an_address_that_tries_foreign_tokens_has_to_sign_in(names: Names, redis
             digest_key=KEY,
             version="0",
             writes=Writes.in_memory(registry, clock, KEY),
+            access=OPEN_ACCESS,
         )
         api = stack.enter_context(serving(app))
         names.tell(*stranger.tries(150), partition=0)
