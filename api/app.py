@@ -18,6 +18,8 @@ from api.access.rules import Table, served_by
 from api.authz import PREFIX, Authz
 from api.authz_openapi import authz_paths
 from api.body import Message, Receive, Scope, Send, bounded
+from api.bulk.routes import PART_BYTES
+from api.bulk.runner import Runner
 from api.check import CheckPath
 from api.feed.feed import SNAPSHOT, Feed
 from api.feed.limits import FeedLimits
@@ -99,7 +101,12 @@ class Api:
                 self._counts.request(route, message["status"])
             await send(message)
 
-        await self.fastapi(scope, bounded(receive, BODY_BYTES), counting)
+        await self.fastapi(scope, bounded(receive, _limit_of(scope)), counting)
+
+
+def _limit_of(scope: Scope) -> int:
+    """How long a body may be."""
+    return PART_BYTES if scope["method"] == "PUT" else BODY_BYTES
 
 
 def create_app(
@@ -141,16 +148,17 @@ def create_app(
     gate = Gate(table, access, authenticator, refusals, counts, clock)
     shown.register(AccessCollector(gate, authenticator, refusals))
     view = RegistryView(replica, registry, clock, digest_key)
+    deciding, runner = writes.served(view)
     fastapi = FastAPI(
         title="Tokenward",
         summary=SUMMARY,
         description=DESCRIPTION,
         version=version,
-        lifespan=_following(followers, feed, tokens, refusals),
+        lifespan=_following(followers, feed, tokens, refusals, runner),
         redoc_url=None,
     )
     fastapi.include_router(revocation_routes(view))
-    fastapi.include_router(writes.router())
+    fastapi.include_router(deciding)
     fastapi.include_router(replica_routes(feed.replicas))
     fastapi.include_router(service_routes(view, followers, shown, version))
     install(fastapi, counts.refusal)
@@ -161,7 +169,9 @@ def create_app(
     return Api(gate, CheckPath(replica, clock, counts), authz, feed, fastapi, counts)
 
 
-def _following(followers: Followers, feed: Feed, tokens: Tokens, refusals: Refusals) -> Callable[[FastAPI], Any]:
+def _following(
+    followers: Followers, feed: Feed, tokens: Tokens, refusals: Refusals, runner: Runner
+) -> Callable[[FastAPI], Any]:
     """The lifespan: requests are taken at once; `/readyz` says when the first snapshot has come."""
 
     @asynccontextmanager
@@ -170,9 +180,11 @@ def _following(followers: Followers, feed: Feed, tokens: Tokens, refusals: Refus
         followers.start()
         tokens.start()
         refusals.start()
+        runner.start()
         try:
             yield
         finally:
+            await run_in_threadpool(runner.stop)
             await refusals.stop()
             await tokens.stop()
             await run_in_threadpool(followers.stop)
