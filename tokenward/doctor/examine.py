@@ -18,6 +18,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     """All findings, as they come."""
     yield from _settings(settings)
     yield from _policy(settings)
+    yield _audit(settings)
     yield from examine_issuers(settings)
     yield from _geoip(settings)
     yield from examine_registry(settings)
@@ -59,6 +60,16 @@ def _policy(settings: Settings) -> Iterator[Finding]:
         yield warn("policy", f"{where}: shadow mode, nobody is refused.")
     else:
         yield ok("policy", f"{where}: accepted, and enforced.")
+
+
+def _audit(settings: Settings) -> Finding:
+    if settings.audit.mode == "off":
+        return warn("audit", "Nobody will know who changed what: audit.mode is off.")
+    if settings.audit.key is None:
+        return warn(
+            "audit", "The trail is sealed without a key: who writes Kafka and Redis can forge it; set audit.key."
+        )
+    return ok("audit", "Every change is written to the trail, sealed with a key.")
 
 
 def _geoip(settings: Settings) -> Iterator[Finding]:
