@@ -19,7 +19,6 @@ from api.authz import PREFIX, Authz
 from api.authz_openapi import authz_paths
 from api.body import Message, Receive, Scope, Send, bounded
 from api.bulk.routes import PART_BYTES
-from api.bulk.runner import Runner
 from api.check import CheckPath
 from api.feed.feed import SNAPSHOT, Feed
 from api.feed.limits import FeedLimits
@@ -35,7 +34,7 @@ from api.routes.service import service_routes
 from api.tokens import Tokens
 from api.trust import TrustedIssuer
 from api.view import RegistryView
-from api.writes.whole import Writes
+from api.writes.whole import Deciding, Writes
 from revocation.followers import Followers
 from revocation.registry import Whole
 from revocation.replica import Replica
@@ -148,17 +147,17 @@ def create_app(
     gate = Gate(table, access, authenticator, refusals, counts, clock)
     shown.register(AccessCollector(gate, authenticator, refusals))
     view = RegistryView(replica, registry, clock, digest_key)
-    deciding, runner = writes.served(view)
+    deciding = writes.served(view)
     fastapi = FastAPI(
         title="Tokenward",
         summary=SUMMARY,
         description=DESCRIPTION,
         version=version,
-        lifespan=_following(followers, feed, tokens, refusals, runner),
+        lifespan=_following(followers, feed, (tokens, refusals, deciding)),
         redoc_url=None,
     )
     fastapi.include_router(revocation_routes(view))
-    fastapi.include_router(deciding)
+    fastapi.include_router(deciding.router)
     fastapi.include_router(replica_routes(feed.replicas))
     fastapi.include_router(service_routes(view, followers, shown, version))
     install(fastapi, counts.refusal)
@@ -170,7 +169,7 @@ def create_app(
 
 
 def _following(
-    followers: Followers, feed: Feed, tokens: Tokens, refusals: Refusals, runner: Runner
+    followers: Followers, feed: Feed, tasks: Sequence[Tokens | Refusals | Deciding]
 ) -> Callable[[FastAPI], Any]:
     """The lifespan: requests are taken at once; `/readyz` says when the first snapshot has come."""
 
@@ -178,15 +177,13 @@ def _following(
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         feed.recent.start()
         followers.start()
-        tokens.start()
-        refusals.start()
-        runner.start()
+        for task in tasks:
+            task.start()
         try:
             yield
         finally:
-            await run_in_threadpool(runner.stop)
-            await refusals.stop()
-            await tokens.stop()
+            for task in reversed(tasks):
+                await task.stop()
             await run_in_threadpool(followers.stop)
 
     return lifespan

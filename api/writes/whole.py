@@ -3,8 +3,10 @@
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from fastapi import APIRouter
+from starlette.concurrency import run_in_threadpool
 
 from api.bulk.office import Office
 from api.bulk.routes import bulk_routes
@@ -43,12 +45,27 @@ class Writes:
         registrar = Registrar(registry, MemoryTrail(), lambda _changes: None, clock, digest_key)
         return cls(registrar=registrar, pending=MemoryPending())
 
-    def served(self, view: RegistryView) -> tuple[APIRouter, Runner]:
-        """The routes, and the thread that carries bulks out, which is to be started."""
+    def served(self, view: RegistryView) -> "Deciding":
+        """The routes, and what works behind them."""
         approvals = Approvals(self.pending, self.registrar, self.approval_ms)
         once, bulks = Once(self.pending, self.registrar.clock), Bulks(self.pending)
         runner = Runner(bulks, self.registrar, secrets.token_hex(8))
         office = Office(self.registrar, approvals, bulks, runner, self.terms, self.approval_lines)
         router = write_routes(Desk(self.registrar, approvals, self.terms), once)
         router.include_router(bulk_routes(office, once, view))
-        return router, runner
+        return Deciding(router, runner)
+
+
+class Deciding(NamedTuple):
+    """The routes, and the thread that carries bulks out."""
+
+    router: APIRouter
+    runner: Runner
+
+    def start(self) -> None:
+        """Begin to carry bulks out."""
+        self.runner.start()
+
+    async def stop(self) -> None:
+        """End after the chunk that is under way."""
+        await run_in_threadpool(self.runner.stop)
