@@ -7,7 +7,7 @@ from pydantic import AwareDatetime, Field, field_validator
 
 from api.access.access import Access, Caller, HashedKey
 from api.access.grants import EVERYWHERE, PREFIX, WORDS, granted
-from revocation.record import Scope
+from api.schemas import ScopeSlug
 from tokenward.section import Section
 
 DIGEST_CHARS = 64
@@ -87,8 +87,8 @@ class AccessSettings(Section):
         description="Most wrong credentials from one address within `window_s`; then unknown ones are not looked at.",
     )
     window_s: int = Field(default=60, ge=1, le=86_400, description="The time that both are counted in, seconds.")
-    approval_scopes: tuple[Scope, ...] = Field(
-        default=(Scope.ISSUER, Scope.CLIENT),
+    approval_scopes: tuple[ScopeSlug, ...] = Field(
+        default=("issuer", "client"),
         description="Scopes that are revoked and released over the API only when a second person agrees; `[]`: none.",
     )
     approval_bulk: int = Field(

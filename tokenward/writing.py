@@ -10,7 +10,7 @@ from api.writes.whole import Writes
 from revocation.audit import Event, Trail
 from revocation.followers import Followers
 from revocation.pending import Pending
-from revocation.record import Change
+from revocation.record import Change, Scope
 from revocation.registry import Whole
 from tokenward.policies import PolicyFile
 from tokenward.settings import Settings
@@ -47,7 +47,7 @@ def writes_of(
         clock,
         settings.key,
         lambda changes: followers.wait_for(changes, FOLLOWED_SECONDS),
-        approval_scopes=() if alone else access.approval_scopes,
+        approval_scopes=() if alone else [Scope(scope) for scope in access.approval_scopes],
     )
     return Writes(
         registrar=registrar,
