@@ -23,8 +23,8 @@ class AuditSettings(Section):
         description=f"Key that records are sealed with, {LEAST_KEY_BYTES} to {MOST_KEY_BYTES} bytes: without it, who "
         "can write Kafka and Redis can make a trail that verifies. The same for all services.",
     )
-    old_keys: list[SecretStr] = Field(
-        default=[], description="Earlier keys, which `tokenward audit` still verifies by.", max_length=16
+    old_keys: tuple[SecretStr, ...] = Field(
+        default=(), description="Earlier keys, which `tokenward audit` still verifies by.", max_length=16
     )
     kept_days: int = Field(
         default=731,
@@ -39,7 +39,7 @@ class AuditSettings(Section):
     @field_validator("key", "old_keys")
     @classmethod
     def _long_enough(cls, given: Any) -> Any:
-        for key in given if isinstance(given, list) else [given]:
+        for key in given if isinstance(given, tuple) else [given]:
             size = LEAST_KEY_BYTES if key is None else len(key.get_secret_value().encode())
             if not LEAST_KEY_BYTES <= size <= MOST_KEY_BYTES:
                 raise ValueError(f"must have {LEAST_KEY_BYTES} to {MOST_KEY_BYTES} bytes, and has {size}")
