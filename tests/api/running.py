@@ -181,6 +181,7 @@ def running(
     access: Access = OPEN_ACCESS,
     on_refused: OnRefused | None = None,
     tls: Tls | None = None,
+    trust: ssl.SSLContext | bool = True,
 ) -> Iterator[Running]:
     """Serve while the block runs; `ready`: from the first snapshot on."""
     parts = Running(
@@ -195,7 +196,6 @@ def running(
         access=access,
         on_refused=on_refused,
     )
-    trust = True if tls is None else ssl.create_default_context(cafile=tls.certfile)
     with (
         serving(parts.app(), limits=limits, tls=tls) as address,
         httpx.Client(base_url=address.url, timeout=10, verify=trust) as http,

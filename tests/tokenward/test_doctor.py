@@ -43,6 +43,7 @@ def test_without_anything_it_says_what_is_missing(tmp_path: Path) -> None:
         "digest_key": ["fail"],
         "audit": ["warn"],
         "issuers": ["warn"],
+        "access": ["fail"],
         "geoip": ["warn"],
         "redis": ["fail"],
         "kafka": ["fail"],

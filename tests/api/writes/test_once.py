@@ -66,9 +66,7 @@ def test_what_is_no_key_is_refused(acted: Running, key: str) -> None:
     """400."""
     headers = [(name.encode(), value.encode()) for name, value in shown("ann").items()]
     headers.append((b"Idempotency-Key", key.encode("latin-1")))
-    told = acted.http.post(
-        "/v1/revocations", json={"reason": "soc.test", "iss": ISSUER, "sid": "k"}, headers=headers
-    )
+    told = acted.http.post("/v1/revocations", json={"reason": "soc.test", "iss": ISSUER, "sid": "k"}, headers=headers)
 
     assert (400, "bad_request") == (told.status_code, slug(told))
 

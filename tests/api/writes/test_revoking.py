@@ -73,9 +73,7 @@ def test_an_expiry_is_never_shortened(acted: Running) -> None:
     ("asked_s", "state", "stands_s"),
     [(1, "revoked", 600), (1, "quarantined", 1), (None, "quarantined", 900), (LONGEST_S, "revoked", LONGEST_S)],
 )
-def test_no_revocation_ends_before_a_token_does(
-    acted: Running, asked_s: int | None, state: str, stands_s: int
-) -> None:
+def test_no_revocation_ends_before_a_token_does(acted: Running, asked_s: int | None, state: str, stands_s: int) -> None:
     """However short it is asked for, it stands as long as an access token of the issuer lives."""
     told = post(acted, "/v1/revocations", iss=ISSUER, sid=f"t{asked_s}{state}", state=state, ttl_s=asked_s)
 
