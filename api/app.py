@@ -17,9 +17,10 @@ from api.access.refused import OnRefused, Refusals
 from api.access.rules import Table, served_by
 from api.authz import PREFIX, Authz
 from api.authz_openapi import authz_paths
-from api.body import Message, Receive, Scope, Send
+from api.body import Message, Receive, Scope, Send, bounded
+from api.bulk.routes import PART_BYTES
 from api.check import CheckPath
-from api.feed.feed import Feed
+from api.feed.feed import SNAPSHOT, Feed
 from api.feed.limits import FeedLimits
 from api.feed.metrics import FeedCollector
 from api.feed.openapi import feed_paths
@@ -33,9 +34,13 @@ from api.routes.service import service_routes
 from api.tokens import Tokens
 from api.trust import TrustedIssuer
 from api.view import RegistryView
+from api.writes.whole import Deciding, Writes
 from revocation.followers import Followers
 from revocation.registry import Whole
 from revocation.replica import Replica
+
+BODY_BYTES = 64 * 1024
+"""Of a body that FastAPI reads; the largest that the write API knows has some 10 KiB."""
 
 Served = Callable[[Scope, Receive, Send], Awaitable[None]]
 
@@ -76,7 +81,9 @@ class Api:
         elif scope["type"] == "http" and scope["path"].startswith(PREFIX):
             await self._authz(scope, receive, send)
         elif scope["type"] == "http":
-            feed = self._feed.raw.get(scope["path"])
+            # To post to the path of the snapshot is to decide something.
+            decides = scope["path"] == SNAPSHOT and scope["method"] == "POST"
+            feed = None if decides else self._feed.raw.get(scope["path"])
             await (self._counted if feed is None else feed)(scope, receive, send)
         else:
             await self.fastapi(scope, receive, send)
@@ -93,7 +100,12 @@ class Api:
                 self._counts.request(route, message["status"])
             await send(message)
 
-        await self.fastapi(scope, receive, counting)
+        await self.fastapi(scope, bounded(receive, _limit_of(scope)), counting)
+
+
+def _limit_of(scope: Scope) -> int:
+    """How long a body may be."""
+    return PART_BYTES if scope["method"] == "PUT" else BODY_BYTES
 
 
 def create_app(
@@ -104,6 +116,7 @@ def create_app(
     clock: Callable[[], int],
     digest_key: bytes,
     version: str,
+    writes: Writes,
     access: Access,
     metrics: CollectorRegistry | None = None,
     limits: FeedLimits | None = None,
@@ -115,7 +128,8 @@ def create_app(
 
     `clock` gives epoch milliseconds; `digest_key` is the replica's, for look-ups by identity; `metrics` is what
     `/metrics` shows, where others may have registered too (a new one by default); `limits` bounds the feed. `/authz`
-    takes tokens of `issuers`, and has `profiles` besides the default one. `access` says who may come at all; refused
+    takes tokens of `issuers`, and has `profiles` besides the default one. Whatever changes the registry goes through
+    the registrar of `writes`. `access` says who may come at all; refused
     attempts are told to `on_refused`, which may block.
 
     Raises:
@@ -133,15 +147,17 @@ def create_app(
     gate = Gate(table, access, authenticator, refusals, counts, clock)
     shown.register(AccessCollector(gate, authenticator, refusals))
     view = RegistryView(replica, registry, clock, digest_key)
+    deciding = writes.served(view)
     fastapi = FastAPI(
         title="Tokenward",
         summary=SUMMARY,
         description=DESCRIPTION,
         version=version,
-        lifespan=_following(followers, feed, tokens, refusals),
+        lifespan=_following(followers, feed, (tokens, refusals, deciding)),
         redoc_url=None,
     )
     fastapi.include_router(revocation_routes(view))
+    fastapi.include_router(deciding.router)
     fastapi.include_router(replica_routes(feed.replicas))
     fastapi.include_router(service_routes(view, followers, shown, version))
     install(fastapi, counts.refusal)
@@ -152,20 +168,22 @@ def create_app(
     return Api(gate, CheckPath(replica, clock, counts), authz, feed, fastapi, counts)
 
 
-def _following(followers: Followers, feed: Feed, tokens: Tokens, refusals: Refusals) -> Callable[[FastAPI], Any]:
+def _following(
+    followers: Followers, feed: Feed, tasks: Sequence[Tokens | Refusals | Deciding]
+) -> Callable[[FastAPI], Any]:
     """The lifespan: requests are taken at once; `/readyz` says when the first snapshot has come."""
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         feed.recent.start()
         followers.start()
-        tokens.start()
-        refusals.start()
+        for task in tasks:
+            task.start()
         try:
             yield
         finally:
-            await refusals.stop()
-            await tokens.stop()
+            for task in reversed(tasks):
+                await task.stop()
             await run_in_threadpool(followers.stop)
 
     return lifespan

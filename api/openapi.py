@@ -1,8 +1,6 @@
 """The OpenAPI document: FastAPI's own, and the check routes, which FastAPI does not serve."""
 
 from collections.abc import Callable, Sequence
-from functools import reduce
-from operator import or_
 from typing import Any
 
 import msgspec
@@ -68,12 +66,13 @@ def documented(app: FastAPI, *others: Json) -> Callable[[], Json]:
     def openapi() -> Json:
         if not made:
             document = generate()
-            document["paths"] = reduce(or_, [*others, document["paths"]])
+            document["paths"] = _merged(*others, document["paths"])
             document.setdefault("components", {}).setdefault("schemas", {}).update(_schemas())
             for path in document["paths"].values():
                 for operation in path.values():
-                    # FastAPI's own error shape is never answered here.
-                    operation["responses"].pop("422", None)
+                    # FastAPI's own error shape is never answered here; a problem may have that status.
+                    if "application/json" in operation["responses"].get("422", {}).get("content", {}):
+                        del operation["responses"]["422"]
             for unused in ("HTTPValidationError", "ValidationError"):
                 document["components"]["schemas"].pop(unused, None)
             made.append(document)
@@ -106,6 +105,15 @@ def check_paths() -> Json:
             }
         },
     }
+
+
+def _merged(*documents: Json) -> Json:
+    """All paths; one may have methods here and there."""
+    merged: Json = {}
+    for paths in documents:
+        for path, operations in paths.items():
+            merged[path] = merged.get(path, {}) | operations
+    return merged
 
 
 def _refused() -> Json:

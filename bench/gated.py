@@ -10,6 +10,7 @@ from api.access.access import OPEN_ACCESS
 from api.app import create_app
 from api.server import run
 from api.trust import TrustedIssuer
+from api.writes.whole import Writes
 from bench.served import ISSUER, KEY, end_with_input, milliseconds
 from revocation.followers import Followers
 from revocation.memory import MemoryRegistry
@@ -30,6 +31,7 @@ def main() -> None:
         digest_key=KEY,
         access=OPEN_ACCESS,
         version="bench",
+        writes=Writes.in_memory(registry, milliseconds, KEY),
         issuers=[issuer],
     )
     run(app, port=int(port))

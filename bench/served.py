@@ -21,6 +21,7 @@ from api.access.principal import Verb
 from api.app import create_app
 from api.body import Receive, Send
 from api.server import run
+from api.writes.whole import Writes
 from revocation.followers import Followers
 from revocation.memory import MemoryRegistry
 from revocation.record import Revocation, Scope, State, Subject, digester
@@ -79,6 +80,7 @@ def subject(count: int, access: Access) -> Application:
         digest_key=KEY,
         access=access,
         version="bench",
+        writes=Writes.in_memory(registry, milliseconds, KEY),
     )
 
 

@@ -15,6 +15,7 @@ SCRIPTS: dict[str, tuple[str, ...]] = {
     "release": ("history", "entry", "release"),
     "expire": ("history", "entry", "expire"),
     "changes": ("changes",),
+    "pending": ("pending",),
     "place": ("history", "place"),
     "rights": ("rights",),
     "head": ("head",),

@@ -35,6 +35,7 @@ from revocation.connections import Access, Link, cluster, standalone, through_se
 from revocation.followers import Followers
 from revocation.heads import RedisHeads, Writer
 from revocation.issuers import Issuer, Issuers
+from revocation.pending_redis import RedisPending
 from revocation.redis import RedisRegistry
 from revocation.registry import Whole
 from revocation.replica import Replica
@@ -45,7 +46,9 @@ from tokenward.faults import Failure
 from tokenward.policies import PolicyFile
 from tokenward.sections import OriginsSettings, WorkerSettings
 from tokenward.settings import Settings
+from tokenward.teller import Teller
 from tokenward.trail import KafkaTrail, NoTrail
+from tokenward.writing import refusals_to, writes_of
 
 MILLISECOND_NS = 1_000_000
 
@@ -284,6 +287,7 @@ def api_of(settings: Settings, registry: Whole) -> tuple[Api, Replica, Followers
     """The API's application with its replica and the followers, which the application's lifespan starts and stops."""
     replica = Replica(settings.key, len(registry.shards))
     followers = Followers(registry, replica, clock)
+    trail = trail_of(settings, "api")
     app = create_app(
         replica=replica,
         registry=registry,
@@ -292,6 +296,17 @@ def api_of(settings: Settings, registry: Whole) -> tuple[Api, Replica, Followers
         digest_key=settings.key,
         version=__version__,
         access=access_of(settings),
+        writes=writes_of(
+            settings,
+            registry=registry,
+            followers=followers,
+            trail=trail,
+            pending=RedisPending(redis_of(settings), settings.redis.prefix),
+            policy=policy_of(settings),
+            tell=Teller(settings.topics.revocations, producer_options(settings)),
+            clock=clock,
+        ),
+        on_refused=refusals_to(trail, clock),
         issuers=trusted_of(settings),
         profiles={name: section.profile() for name, section in settings.authz.items()},
         limits=FeedLimits(**settings.feed.model_dump()),

@@ -84,6 +84,24 @@ RULES = (
     Rule("GET", "/v1/revocations/replicas", Verb.READ, everywhere=True, administrative=True),
     # An identity of an issuer that the caller sees is everybody's to ask for; the route refuses the rest.
     Rule("GET", "/v1/revocations/entries", Verb.READ, administrative=True),
+    # What is revoked and released by an identity, the registrar holds against the caller's scopes and issuers.
+    Rule("POST", "/v1/revocations", Verb.REVOKE, administrative=True),
+    Rule("POST", "/v1/revocations/release", Verb.RELEASE, administrative=True),
+    Rule("GET", "/v1/revocations/{scope}/{digest}", Verb.READ, everywhere=True, administrative=True),
+    Rule("DELETE", "/v1/revocations/{scope}/{digest}", Verb.RELEASE, everywhere=True, administrative=True),
+    # Who asked for something sees it, too, whatever his verbs; the routes show nobody what is not his.
+    Rule("GET", "/v1/approvals", Ask.ANYBODY, administrative=True),
+    Rule("GET", "/v1/approvals/{approval}", Ask.ANYBODY, administrative=True),
+    Rule("POST", "/v1/approvals/{approval}/approve", Verb.APPROVE, administrative=True),
+    Rule("POST", "/v1/approvals/{approval}/reject", Ask.ANYBODY, administrative=True),
+    # Whether it revokes or releases stands in the body, and whom in the parts: the registrar decides.
+    Rule("POST", "/v1/bulk", Ask.ANYBODY, administrative=True),
+    Rule("GET", "/v1/bulk", Ask.ANYBODY, administrative=True),
+    Rule("GET", "/v1/bulk/{bulk}", Ask.ANYBODY, administrative=True),
+    Rule("PUT", "/v1/bulk/{bulk}/parts/{part}", Ask.ANYBODY, administrative=True),
+    Rule("POST", "/v1/bulk/{bulk}/dry-run", Ask.ANYBODY, administrative=True),
+    Rule("POST", "/v1/bulk/{bulk}/submit", Ask.ANYBODY, administrative=True),
+    Rule("POST", "/v1/bulk/{bulk}/undo", Ask.ANYBODY, administrative=True),
 )
 
 _BY_PREFIX = {"/authz": (ANY, "/authz")}

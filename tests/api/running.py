@@ -2,7 +2,7 @@
 
 import socket
 import ssl
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import httpx
@@ -13,11 +13,16 @@ from api.access.refused import OnRefused
 from api.app import Api, create_app
 from api.feed.limits import FeedLimits
 from api.profiles import Profile
+from api.registrar import Registrar
 from api.server import Address, Limits, Tls, serving
 from api.trust import TrustedIssuer
+from api.writes.terms import Terms
+from api.writes.whole import Writes
+from revocation.audit import MemoryTrail
 from revocation.followers import Followers
 from revocation.memory import MemoryRegistry
-from revocation.record import Revocation, Scope, State, Subject, digester, shard_of
+from revocation.pending import MemoryPending, Pending
+from revocation.record import Change, Revocation, Scope, State, Subject, digester, shard_of
 from revocation.registry import Registry, Whole
 from revocation.replica import Replica
 from revocation.shards import Shards
@@ -29,6 +34,8 @@ NOW = 1_795_427_100_000
 HOUR = 3_600_000
 NOWHERE = "redis://127.0.0.1:1/0"
 """Nobody listens there."""
+TERMS = Terms(lives={ISSUER: 600})
+PATIENCE = 5.0
 TYPE = "urn:problem-type:tokenward:"
 
 
@@ -67,6 +74,8 @@ class Running:
         profiles: Mapping[str, Profile] | None = None,
         shards: Sequence[Registry] | None = None,
         feed: FeedLimits | None = None,
+        pending: Pending | None = None,
+        approval_scopes: Collection[Scope] = (),
         access: Access = OPEN_ACCESS,
         on_refused: OnRefused | None = None,
     ) -> None:
@@ -77,6 +86,20 @@ class Running:
         self.replica = Replica(KEY, len(self.shards))
         self.followers = Followers(self.whole, self.replica, clock)
         self._check_clock = check_clock
+        self.trail = MemoryTrail()
+        #: What was told to the topic of changes.
+        self.told: list[Change] = []
+        self.pending = pending or MemoryPending()
+        registrar = Registrar(
+            self.whole,
+            self.trail,
+            self.told.extend,
+            check_clock,
+            KEY,
+            lambda changes: self.followers.wait_for(changes, PATIENCE),
+            approval_scopes=approval_scopes,
+        )
+        self.writes = Writes(registrar=registrar, pending=self.pending, terms=lambda: TERMS)
         self._issuers = issuers
         self._profiles = profiles
         self._feed = feed
@@ -95,6 +118,7 @@ class Running:
             clock=self._check_clock,
             digest_key=KEY,
             version="1.2.3",
+            writes=self.writes,
             metrics=self.metrics,
             issuers=self._issuers,
             profiles=self._profiles,
@@ -152,6 +176,8 @@ def running(
     profiles: Mapping[str, Profile] | None = None,
     shards: Sequence[Registry] | None = None,
     feed: FeedLimits | None = None,
+    pending: Pending | None = None,
+    approval_scopes: Collection[Scope] = (),
     access: Access = OPEN_ACCESS,
     on_refused: OnRefused | None = None,
     tls: Tls | None = None,
@@ -165,6 +191,8 @@ def running(
         profiles=profiles,
         shards=shards,
         feed=feed,
+        pending=pending,
+        approval_scopes=approval_scopes,
         access=access,
         on_refused=on_refused,
     )

@@ -86,5 +86,6 @@ def test_two_applications_do_not_share_a_registry_of_metrics(fresh: Running) -> 
             digest_key=KEY,
             access=OPEN_ACCESS,
             version="1.2.3",
+            writes=fresh.writes,
             metrics=fresh.metrics,
         )

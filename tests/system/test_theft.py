@@ -14,6 +14,7 @@ import pytest
 from api.access.access import OPEN_ACCESS
 from api.app import create_app
 from api.server import serving
+from api.writes.whole import Writes
 from ingest.report import StepReport
 from ingest.route import Route
 from ingest.worker import Worker
@@ -109,6 +110,7 @@ def test_an_address_that_tries_foreign_tokens_has_to_sign_in(names: Names, redis
             clock=clock,
             digest_key=KEY,
             version="0",
+            writes=Writes.in_memory(registry, clock, KEY),
             access=OPEN_ACCESS,
         )
         api = stack.enter_context(serving(app))
