@@ -29,6 +29,10 @@ SAFE_MARKS = "!#$&'*+./:=?@^_`|~-"
 FOREIGN_CLAIMED_TYPES = frozenset({"ID", "Refresh", "Offline", "Logout"})
 
 
+Admission = Callable[[Compact, TrustedIssuer, int], float]
+"""Whether an issuer would be believed if it had signed this, now; until when, epoch milliseconds. Else `Invalid`."""
+
+
 class Unverifiable(Exception):  # noqa: N818 - named after what is so
     """Nobody can tell now whether the token is good; another one would not help. `reason` is the metric's label."""
 
@@ -88,15 +92,17 @@ class Tokens:
             Invalid: it is not good.
             Unverifiable: its issuer's keys cannot be had.
         """
-        compact = read_compact(token)
-        keys = self._issued_by(compact.payload)
-        until = _admitted(compact, keys.issuer, self._clock())
-        key = await _key(keys, compact)
-        if not key.verifies(compact.signed, compact.signature):
-            raise Invalid("signature")
-        if until <= self._clock():
-            raise Invalid("expired")  # while it waited
+        compact, until, key = await self._proven(token, _admitted)
         return self._verified.remember(token, _token(compact, until, key))
+
+    async def verify_as(self, token: bytes, admitted: Admission) -> Compact:
+        """Verify a token of another kind, which is not remembered: nothing may ever take it for an access token.
+
+        Raises:
+            As `verify` does.
+        """
+        compact, _, _ = await self._proven(token, admitted)
+        return compact
 
     def read(self, token: bytes) -> Token:
         """Read a token that the gateway has verified, and remember it. Its form and its end are looked at again.
@@ -112,6 +118,17 @@ class Tokens:
         if until <= self._clock():
             raise Invalid("expired")
         return self._read.remember(token, _token(compact, until, None))
+
+    async def _proven(self, token: bytes, admitted: Admission) -> tuple[Compact, float, Key]:
+        compact = read_compact(token)
+        keys = self._issued_by(compact.payload)
+        until = admitted(compact, keys.issuer, self._clock())
+        key = await _key(keys, compact)
+        if not key.verifies(compact.signed, compact.signature):
+            raise Invalid("signature")
+        if until <= self._clock():
+            raise Invalid("expired")  # while it waited
+        return compact, until, key
 
     def _issued_by(self, payload: Payload) -> KeySet:
         iss = payload.get("iss")
@@ -131,12 +148,17 @@ def _admitted(compact: Compact, issuer: TrustedIssuer, now: int) -> float:
     typ = UNTYPED if compact.typ is None else typ_of(compact.typ)
     if typ not in issuer.types or "events" in payload or payload.get("typ") in FOREIGN_CLAIMED_TYPES:
         raise Invalid("type")
-    if issuer.audiences and not set(issuer.audiences) & set(_audience(payload)):
+    if issuer.audiences and not set(issuer.audiences) & set(audience_of(payload)):
         raise Invalid("audience")
-    return _in_time(payload, issuer.leeway_s, now)
+    return in_time(payload, issuer.leeway_s, now)
 
 
-def _in_time(payload: Payload, leeway: int, now: int) -> float:
+def in_time(payload: Payload, leeway: int, now: int) -> float:
+    """When a token ends, epoch milliseconds, leeway included.
+
+    Raises:
+        Invalid: it has ended, never does, or has not begun.
+    """
     expires, begins, issued = (seconds(payload, name) for name in ("exp", "nbf", "iat"))
     if expires is None:
         raise Invalid("unending")
@@ -148,7 +170,8 @@ def _in_time(payload: Payload, leeway: int, now: int) -> float:
     return (expires + leeway) * 1000
 
 
-def _audience(payload: Payload) -> list[str]:
+def audience_of(payload: Payload) -> list[str]:
+    """Whom a token is for."""
     aud = payload.get("aud")
     listed = aud if isinstance(aud, list) else [aud]
     return [one for one in listed if isinstance(one, str)]
