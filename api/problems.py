@@ -6,6 +6,7 @@ A `Problem` is constant: title, status and sentence stand in the table, so nothi
 
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
+from typing import Any
 
 import msgspec
 from fastapi import FastAPI, Request, Response
@@ -41,7 +42,7 @@ class Problem(msgspec.Struct, frozen=True):
         return Response(self.body(**members), self.status, headers, MEDIA_TYPE)
 
 
-_RETRY = (("Retry-After", str(RETRY_SECONDS)),)
+RETRY = (("Retry-After", str(RETRY_SECONDS)),)
 
 BAD_REQUEST = Problem(
     "bad_request", HTTPStatus.BAD_REQUEST, "Bad request", "The request is not as `/docs` describes it."
@@ -85,7 +86,7 @@ RATE_LIMITED = Problem(
     HTTPStatus.TOO_MANY_REQUESTS,
     "Too many requests",
     "So much is not answered within that time; see `Retry-After`.",
-    _RETRY,
+    RETRY,
 )
 INTERNAL_ERROR = Problem(
     "internal_error",
@@ -98,15 +99,15 @@ NOT_READY = Problem(
     HTTPStatus.SERVICE_UNAVAILABLE,
     "Not ready",
     "The registry's entries have not been received yet.",
-    _RETRY,
+    RETRY,
 )
-BUSY = Problem("busy", HTTPStatus.SERVICE_UNAVAILABLE, "Busy", "Too much is being asked at once.", _RETRY)
+BUSY = Problem("busy", HTTPStatus.SERVICE_UNAVAILABLE, "Busy", "Too much is being asked at once.", RETRY)
 UNVERIFIABLE = Problem(
     "unverifiable",
     HTTPStatus.SERVICE_UNAVAILABLE,
     "Unverifiable",
     "The keys of the token's issuer cannot be had now.",
-    _RETRY,
+    RETRY,
 )
 RESYNC = Problem(
     "resync",
@@ -119,7 +120,7 @@ REGISTRY_UNAVAILABLE = Problem(
     HTTPStatus.SERVICE_UNAVAILABLE,
     "Registry unavailable",
     "The registry does not answer; checks go on from what is known.",
-    _RETRY,
+    RETRY,
 )
 
 UNKNOWN_ISSUER = Problem(
@@ -154,7 +155,9 @@ PROBLEMS = (
 )
 
 #: The problem of each status that FastAPI itself answers with.
-_BY_STATUS = {problem.status: problem for problem in (BAD_REQUEST, NOT_FOUND, METHOD_NOT_ALLOWED, INTERNAL_ERROR)}
+_BY_STATUS = {
+    problem.status: problem for problem in (BAD_REQUEST, NOT_FOUND, METHOD_NOT_ALLOWED, TOO_LARGE, INTERNAL_ERROR)
+}
 
 
 class Refused(Exception):  # noqa: N818 - named after what happened
@@ -185,9 +188,7 @@ def install(app: FastAPI, count: Callable[[str], None]) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def invalid(_: Request, error: RequestValidationError) -> Response:
-        # The parameter's name comes from the route's signature; the value that came in is left out.
-        names = sorted({str(fault["loc"][1]) for fault in error.errors() if len(fault["loc"]) > 1})
-        faults = [{"detail": "Not a valid value.", "parameter": name} for name in names]
+        faults = [msgspec.json.decode(fault) for fault in sorted({_fault(one) for one in error.errors()})]
         return answered(BAD_REQUEST, members={"errors": faults})
 
     @app.exception_handler(HTTPException)
@@ -198,6 +199,18 @@ def install(app: FastAPI, count: Callable[[str], None]) -> None:
     @app.exception_handler(Exception)
     async def failed(_: Request, __: Exception) -> Response:
         return answered(INTERNAL_ERROR)
+
+
+def _fault(fault: Mapping[str, Any]) -> bytes:
+    """What is wrong, as JSON; names come from the route's signature and the body's type, never from what came in."""
+    place = fault["loc"]
+    if fault["type"] == "extra_forbidden":
+        return msgspec.json.encode({"detail": "There is a member that nobody knows."})
+    if place[0] != "body":
+        return msgspec.json.encode({"detail": "Not a valid value.", "parameter": str(place[-1])})
+    if fault["type"] == "json_invalid" or len(place) == 1:
+        return msgspec.json.encode({"detail": "The body is not as it must be."})
+    return msgspec.json.encode({"detail": "Not a valid value.", "pointer": f"#/{place[1]}"})
 
 
 def _with_head(headers: Mapping[str, str]) -> dict[str, str]:

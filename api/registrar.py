@@ -48,8 +48,8 @@ class Registrar:
 
     `tell` is given the changes that were made; `followed` waits, within a bound, until this process follows them. It
     must be the follower that brings them: only one thread may write to a replica, and the feed passes on what it reads.
-
-    Scopes in `approval_scopes` are changed only with `approved`, which the approval of a second person sets.
+    Scopes in `approval_scopes` are left alone by `revoke` and `release`: a second person has to agree first, and then
+    `carry_out` and `let_pass` do it.
     """
 
     def __init__(
@@ -81,7 +81,7 @@ class Registrar:
         via: str = "api",
         reason: str,
         request: str = "",
-        approved: bool = False,
+        comment: str = "",
     ) -> list[Change]:
         """Apply decisions about identities of `iss` (None: known by their digests only); the entries as they stand.
 
@@ -93,9 +93,9 @@ class Registrar:
             RegistryUnavailable: it may have been done in part; asking again is safe.
         """
         scopes = {decision.subject.scope for decision in decisions}
-        self.permit(by, Verb.REVOKE, scopes, iss, via=via, reason=reason, request=request, approved=approved)
-        self._write(by, "revoke", via, reason, request, [public(entry, with_actor=True) for entry in decisions])
-        return self._done(self.registry.apply(decisions, self.clock()))
+        self.permit(by, Verb.REVOKE, scopes, iss, via=via, reason=reason, request=request)
+        self._alone(scopes)
+        return self.carry_out(by.name, decisions, via=via, reason=reason, request=request, comment=comment)
 
     def release(
         self,
@@ -106,7 +106,7 @@ class Registrar:
         via: str = "api",
         reason: str,
         request: str = "",
-        approved: bool = False,
+        comment: str = "",
     ) -> list[Change]:
         """Let identities of `iss` pass again; the tombstones. Subjects that nobody refuses are left out.
 
@@ -114,14 +114,53 @@ class Registrar:
             As `revoke` does.
         """
         scopes = {subject.scope for subject in subjects}
-        self.permit(by, Verb.RELEASE, scopes, iss, via=via, reason=reason, request=request, approved=approved)
+        self.permit(by, Verb.RELEASE, scopes, iss, via=via, reason=reason, request=request)
+        self._alone(scopes)
+        return self.let_pass(by.name, subjects, via=via, reason=reason, request=request, comment=comment)
+
+    def carry_out(
+        self,
+        actor: str,
+        decisions: Sequence[Revocation],
+        *,
+        action: str = "revoke",
+        via: str = "api",
+        reason: str,
+        request: str = "",
+        comment: str = "",
+    ) -> list[Change]:
+        """Steps 2 to 5 of decisions that are permitted, and approved where they must be; the entries as they stand.
+
+        Raises:
+            TrailUnavailable: nothing was done.
+            RegistryUnavailable: it may have been done in part; asking again is safe.
+        """
+        entries = [public(entry, with_actor=True) for entry in decisions]
+        self._write(actor, action, via, reason, request, comment, entries)
+        return self._done(self.registry.apply(decisions, self.clock()))
+
+    def let_pass(
+        self,
+        actor: str,
+        subjects: Sequence[Subject],
+        *,
+        via: str = "api",
+        reason: str,
+        request: str = "",
+        comment: str = "",
+    ) -> list[Change]:
+        """The same of releases; the tombstones."""
         now = self.clock()
         live = [entry for entry in self.registry.find(subjects, now) if entry is not None]
         if not live:
             return []
-        entries = [public(tombstone(entry, now, by.name), with_actor=True) for entry in live]
-        self._write(by, "release", via, reason, request, entries)
-        return self._done(self.registry.release([entry.subject for entry in live], now, by.name))
+        entries = [public(tombstone(entry, now, actor), with_actor=True) for entry in live]
+        self._write(actor, "release", via, reason, request, comment, entries)
+        return self._done(self.registry.release([entry.subject for entry in live], now, actor))
+
+    def needs_approval(self, scopes: Collection[Scope]) -> bool:
+        """Whether a change of such scopes takes two persons."""
+        return not self.approval_scopes.isdisjoint(scopes)
 
     def permit(
         self,
@@ -133,20 +172,18 @@ class Registrar:
         via: str,
         reason: str,
         request: str = "",
-        approved: bool = False,
     ) -> None:
         """Step 1 alone, for whoever stores what is to be done later.
 
         Raises:
-            As `revoke` does.
+            Forbidden: `by` may not; the attempt is in the trail.
+            ReasonMissing: `reason` is no slug.
         """
         if REASON.fullmatch(reason) is None:
             raise ReasonMissing("A change by hand needs a reason: one word of a-z, 0-9, and . _ -, at most 64.")
         if not by.may(verb) or not all(by.may_touch(scope, iss) for scope in scopes):
             self.refused(by, verb, scopes, iss, via=via, reason=reason, request=request)
             raise Forbidden("The caller may not do that to these scopes of this issuer.")
-        if not approved and not self.approval_scopes.isdisjoint(scopes):
-            raise ApprovalNeeded("A second person must approve this.")
 
     def refused(
         self,
@@ -177,11 +214,26 @@ class Registrar:
             [Event(at=self.clock(), actor=by, via=via, action=action, reason=reason, request=request, details=details)]
         )
 
-    def _write(self, by: Principal, action: str, via: str, reason: str, request: str, entries: Sequence[Entry]) -> None:
-        at = self.clock()
+    def _alone(self, scopes: Collection[Scope]) -> None:
+        if self.needs_approval(scopes):
+            raise ApprovalNeeded("A second person must approve this.")
+
+    def _write(
+        self, actor: str, action: str, via: str, reason: str, request: str, comment: str, entries: Sequence[Entry]
+    ) -> None:
+        at, details = self.clock(), {"comment": comment} if comment else {}
         self.trail.write(
             [
-                Event(at=at, actor=by.name, via=via, action=action, reason=reason, request=request, entries=some)
+                Event(
+                    at=at,
+                    actor=actor,
+                    via=via,
+                    action=action,
+                    reason=reason,
+                    request=request,
+                    entries=some,
+                    details=details,
+                )
                 for some in _some(entries)
             ]
         )

@@ -10,6 +10,7 @@ good tomorrow, and an attacker has more of them than we have memory.
 
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from hashlib import blake2b
 from secrets import token_bytes
 from typing import NamedTuple
@@ -95,6 +96,15 @@ class Tokens:
         compact, until, key = await self._proven(token, _admitted)
         return self._verified.remember(token, _token(compact, until, key))
 
+    async def prove(self, token: bytes, audience: str) -> tuple[Token, Payload]:
+        """Verify a token that is to be for `audience`, whomever else its issuer's may be for; it is not remembered.
+
+        Raises:
+            As `verify` does.
+        """
+        compact, until, key = await self._proven(token, partial(_admitted_for, (audience,)))
+        return _token(compact, until, key), compact.payload
+
     async def verify_as(self, token: bytes, admitted: Admission) -> Compact:
         """Verify a token of another kind, which is not remembered: nothing may ever take it for an access token.
 
@@ -141,6 +151,11 @@ class Tokens:
 
 
 def _admitted(compact: Compact, issuer: TrustedIssuer, now: int) -> float:
+    """As an access token for whomever the issuer's may be for."""
+    return _admitted_for(issuer.audiences, compact, issuer, now)
+
+
+def _admitted_for(audiences: Sequence[str], compact: Compact, issuer: TrustedIssuer, now: int) -> float:
     """Whether the issuer would be believed if it had signed this; until when, epoch milliseconds."""
     if compact.alg not in issuer.algorithms:
         raise Invalid("algorithm")
@@ -148,7 +163,7 @@ def _admitted(compact: Compact, issuer: TrustedIssuer, now: int) -> float:
     typ = UNTYPED if compact.typ is None else typ_of(compact.typ)
     if typ not in issuer.types or "events" in payload or payload.get("typ") in FOREIGN_CLAIMED_TYPES:
         raise Invalid("type")
-    if issuer.audiences and not set(issuer.audiences) & set(audience_of(payload)):
+    if audiences and not set(audiences) & set(audience_of(payload)):
         raise Invalid("audience")
     return in_time(payload, issuer.leeway_s, now)
 

@@ -15,9 +15,11 @@ from typing import Any
 from granian import Granian
 from granian.constants import Interfaces, Loops
 
+from api.access.access import OPEN_ACCESS
 from api.app import create_app
 from api.body import Receive, Send
 from api.server import run
+from api.writes.whole import Writes
 from revocation.followers import Followers
 from revocation.memory import MemoryRegistry
 from revocation.record import Revocation, Scope, State, Subject, digester
@@ -62,7 +64,9 @@ def subject(count: int) -> Application:
         followers=Followers(registry, replica, milliseconds),
         clock=milliseconds,
         digest_key=KEY,
+        access=OPEN_ACCESS,
         version="bench",
+        writes=Writes.in_memory(registry, milliseconds, KEY),
     )
 
 

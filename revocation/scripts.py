@@ -15,9 +15,11 @@ SCRIPTS: dict[str, tuple[str, ...]] = {
     "release": ("history", "entry", "release"),
     "expire": ("history", "entry", "expire"),
     "changes": ("changes",),
+    "pending": ("pending",),
     "place": ("history", "place"),
     "rights": ("rights",),
     "seen": ("seen",),
+    "head": ("head",),
 }
 """The scripts, and the files in `lua/` that each is made of."""
 

@@ -66,6 +66,7 @@ def test_the_api_answers_and_drains(tmp_path: Path, redis_url: str) -> None:
         "TOKENWARD_REDIS__URL": redis_url,
         "TOKENWARD_DIGEST_KEY": KEY,
         "TOKENWARD_API__PORT": str(port),
+        "TOKENWARD_ACCESS__MODE": "open",
     }
     asked = {"iss": ISS, "sid": "s1"}
     with service("api", tmp_path, settings) as process:

@@ -9,9 +9,10 @@ from rich.table import Table
 from ingest.instant import rfc3339
 from revocation.claims import Claims
 from revocation.feed import Entry, public
+from revocation.naming import Named, decision_of
 from revocation.record import Revocation, Scope, State
 from tokenward import administration, changelog
-from tokenward.administration import MANUAL, Named
+from tokenward.administration import MANUAL
 from tokenward.cli.common import ConfigOption, JsonOption, print_json, print_line, safe, user
 from tokenward.faults import Failure, WrongUse
 from tokenward.settings import Settings, read_settings
@@ -123,7 +124,7 @@ def revoke(
     state = State.QUARANTINED if quarantine else State.REVOKED
     ttl_ms = (_ttl(settings, iss, state) if ttl is None else ttl) * 1000
     now = clock()
-    decided = administration.revocation_of(subject, state, ttl_ms, reason, actor or user(), now)
+    decided = decision_of(subject, state, ttl_ms, reason, actor or user(), now)
     changes = registry_of(settings).apply([decided], now)
     _tell(administration.changed(changes, subject), json=json)
     if topic:
