@@ -36,30 +36,10 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     at: int
 
 
-class Terms(msgspec.Struct, frozen=True, kw_only=True):
-    """How long entries last; all times are milliseconds."""
-
-    #: A session, a person or a client that was revoked: its provider may refresh it as long as nobody told it.
-    revoke_ms: int = 86_400_000
-    quarantine_ms: int = 3_600_000
-    #: An issuer's longest life of an access token, by `iss`; a single token's entry need not outlast it.
-    token_ms: dict[str, int] = {}
-    usual_token_ms: int = 3_600_000
-    #: How long after its end a gateway may still take a token, as clocks differ.
-    leeway_ms: int = 300_000
-
-    def of(self, order: Order) -> int:
-        """How long the order's entry lasts."""
-        token_ms = self.token_ms.get(order.target.iss, self.usual_token_ms)
-        if order.target.scope is Scope.TOKEN:
-            return token_ms
-        return max(token_ms, self.quarantine_ms if order.state is State.QUARANTINED else self.revoke_ms)
-
-
 def decision_of(
-    order: Order, key: bytes, now: int, terms: Terms, *, actor: str, cause: str, until: int = 0
+    order: Order, key: bytes, now: int, span_ms: int, *, actor: str, cause: str, until: int = 0
 ) -> Revocation:
-    """The order as an entry, which ends no earlier than `until`.
+    """The order as an entry, which lasts for that span, and ends no earlier than `until`.
 
     `cause` names what asked for it, such as a security event by issuer and id: the same cause gives the same id. And it
     is decided when it happened, not when it was heard: delivered again after a release, it counts as released.
@@ -74,7 +54,7 @@ def decision_of(
         state=order.state,
         reasons=(order.reason,),
         decided_at=at,
-        expires_at=min(max(now + terms.of(order), until), LATEST),
+        expires_at=min(max(now + span_ms, until), LATEST),
         not_before=at if target.scope in CUTOFFS or order.state is State.QUARANTINED else 0,
         actor=actor,
     )

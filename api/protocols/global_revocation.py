@@ -16,7 +16,7 @@ There is no directory here, so whether a person exists is unknown, and cannot be
 problem+json, as the draft defines no bodies.
 """
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 import msgspec
 from starlette.concurrency import run_in_threadpool
@@ -24,10 +24,12 @@ from starlette.concurrency import run_in_threadpool
 from api.access.principal import Principal, Verb
 from api.problems import BAD_REQUEST, FORBIDDEN, UNKNOWN_ISSUER, UNREVOCABLE, Refused
 from api.protocols.counts import ProtocolCounts
+from api.protocols.spans import span_ms
 from api.protocols.wire import Answer, Request, Route, problem_json
 from api.registrar import ApprovalNeeded, Forbidden, Registrar
+from api.writes.terms import Terms
 from revocation.identifiers import Identifier, Misnamed, named
-from revocation.orders import Order, Target, Terms, decision_of
+from revocation.orders import Order, Target, decision_of
 from revocation.record import Scope, State
 
 PATH = "/v1/global-token-revocation"
@@ -52,7 +54,7 @@ class GlobalRevocation:
         registrar: Registrar,
         counts: ProtocolCounts,
         *,
-        terms: Terms,
+        terms: Callable[[], Terms],
         issuers: Collection[str],
         emails: str | None = None,
     ) -> None:
@@ -119,7 +121,8 @@ class GlobalRevocation:
     async def _sign_out(self, by: Principal, target: Target) -> None:
         now = self._registrar.clock()
         order = Order(target=target, state=State.REVOKED, reason=REASON, at=now)
-        decision = decision_of(order, self._registrar.digest_key, now, self._terms, actor=by.name, cause=PATH)
+        span = span_ms(order, self._terms())
+        decision = decision_of(order, self._registrar.digest_key, now, span, actor=by.name, cause=PATH)
         # Whoever came through the gate may do this, and by this route nothing else.
         acting = msgspec.structs.replace(by, verbs=frozenset({Verb.REVOKE}), scopes=frozenset({Scope.SUBJECT}))
         try:

@@ -1,7 +1,7 @@
 """The inbound protocols, whole: what the settings say of them, and their routes ahead of FastAPI."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 
 from api.metrics import Counts
 from api.protocols.counts import ProtocolCounts
@@ -12,20 +12,16 @@ from api.protocols.receiver import Receiver
 from api.protocols.revoke import ClientRevocation
 from api.protocols.transmitters import Transmitters, TrustedTransmitter
 from api.protocols.wire import Route
-from api.registrar import Registrar
 from api.tokens import Tokens
-from revocation.orders import Terms
+from api.writes.whole import Writes
 from revocation.replica import Replica
 from revocation.seen import MemorySeen, Seen
 
 
 @dataclass(frozen=True, kw_only=True)
 class InboundSettings:
-    """What the protocols go by; by default nobody but introspection does anything."""
+    """What the protocols go by; by default no events are taken."""
 
-    terms: Terms = field(default_factory=Terms)
-    #: The client ids of each principal that may give its tokens up (RFC 7009).
-    clients: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     #: Issuers of whose tokens the session ends, too, when one is given up.
     cascade: tuple[str, ...] = ()
     #: The issuer whose `sub` is an e-mail address.
@@ -45,20 +41,18 @@ class Inbound:
         *,
         tokens: Tokens,
         replica: Replica,
-        registrar: Registrar,
+        writes: Writes,
         clock: Callable[[], int],
         http: Counts,
         seen: Seen | None = None,
     ) -> None:
         self.counts = ProtocolCounts(http)
         self.transmitters = Transmitters(settings.transmitters, clock)
-        terms = settings.terms
+        registrar, terms = writes.registrar, writes.terms
         #: For whoever polls events of another system instead of being pushed.
         self.receiver = Receiver(self.transmitters, registrar, seen or MemorySeen(), self.counts, clock, terms=terms)
         introspection = Introspection(tokens, replica, clock, self.counts, max_staleness_ms=settings.max_staleness_ms)
-        client = ClientRevocation(
-            tokens, registrar, self.counts, terms=terms, clients=settings.clients, cascade=settings.cascade
-        )
+        client = ClientRevocation(tokens, registrar, self.counts, terms=terms, cascade=settings.cascade)
         everywhere = GlobalRevocation(
             registrar, self.counts, terms=terms, issuers=tokens.key_sets, emails=settings.emails
         )

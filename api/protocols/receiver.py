@@ -20,10 +20,12 @@ from starlette.concurrency import run_in_threadpool
 from api.access.principal import Principal, Verb
 from api.compact import Payload
 from api.protocols.counts import ProtocolCounts
+from api.protocols.spans import span_ms
 from api.protocols.transmitters import Transmitters, TrustedTransmitter, is_shown, refused
 from api.registrar import ApprovalNeeded, Forbidden, Registrar
+from api.writes.terms import Terms
 from revocation.obey import Reading, reading_of
-from revocation.orders import Order, Terms, decision_of
+from revocation.orders import Order, decision_of
 from revocation.secevents import Secevent, SetRefused, secevent_of
 from revocation.seen import Seen
 
@@ -41,7 +43,7 @@ class Receiver:
         counts: ProtocolCounts,
         clock: Callable[[], int],
         *,
-        terms: Terms,
+        terms: Callable[[], Terms],
     ) -> None:
         self.transmitters = transmitters
         self._registrar = registrar
@@ -100,7 +102,8 @@ class Receiver:
         by = principal_of_transmitter(transmitter)
         cause = f"{event.iss} {event.jti}"
         now = self._clock()
-        decision = decision_of(order, self._registrar.digest_key, now, self._terms, actor=by.name, cause=cause)
+        span = span_ms(order, self._terms())
+        decision = decision_of(order, self._registrar.digest_key, now, span, actor=by.name, cause=cause)
         request = blake2b(cause.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
         try:
             self._registrar.revoke(

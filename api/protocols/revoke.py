@@ -15,20 +15,23 @@ An opaque token may well be alive at its issuer, and a 200 would say that it is 
 A detector or an operator is not "the client the token was issued to"; they have the write API.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection
 
+import msgspec
 from starlette.concurrency import run_in_threadpool
 
-from api.access.principal import Principal
+from api.access.principal import Principal, Verb
 from api.compact import Compact, Invalid, seconds
 from api.protocols.counts import ProtocolCounts
 from api.protocols.forms import FORM_BYTES, MEDIA_TYPE, form_of, token_of
+from api.protocols.spans import span_ms
 from api.protocols.wire import Answer, Fault, Request, Route, oauth
 from api.registrar import ApprovalNeeded, Forbidden, Registrar
 from api.tokens import FOREIGN_CLAIMED_TYPES, Tokens, in_time
-from api.trust import UNTYPED, TrustedIssuer, typ_of
+from api.trust import LONGEST_LEEWAY_S, UNTYPED, TrustedIssuer, typ_of
+from api.writes.terms import Terms
 from revocation.claims import Claims, claims_of
-from revocation.orders import Order, Target, Terms, decision_of
+from revocation.orders import Order, Target, decision_of
 from revocation.record import Scope, State
 
 PATH = "/oauth2/revoke"
@@ -38,11 +41,13 @@ CHALLENGE = (b"www-authenticate", b'Bearer realm="tokenward"')
 
 #: Of a token that cannot be taken: those that are no signed JWT at all may be somebody's live token.
 UNSUPPORTED = frozenset({"malformed", "encrypted", "unsigned", "too_large"})
+SCOPES = frozenset({Scope.TOKEN, Scope.FAMILY})
+"""What a client may end by this route, and by no other: that it holds the token is its right to."""
 REFRESH_TYPES = frozenset({"Refresh", "Offline"})
 
 
 class ClientRevocation:
-    """Revokes tokens for the clients that they were issued to; `clients` are each principal's client ids."""
+    """Revokes tokens for the clients that they were issued to; of issuers in `cascade` their sessions, too."""
 
     def __init__(
         self,
@@ -50,15 +55,13 @@ class ClientRevocation:
         registrar: Registrar,
         counts: ProtocolCounts,
         *,
-        terms: Terms,
-        clients: Mapping[str, Collection[str]],
+        terms: Callable[[], Terms],
         cascade: Collection[str] = (),
     ) -> None:
         self._tokens = tokens
         self._registrar = registrar
         self._counts = counts
         self._terms = terms
-        self._clients = {name: frozenset(ids) for name, ids in clients.items()}
         self._cascade = frozenset(cascade)
 
     def route(self) -> Route:
@@ -69,9 +72,9 @@ class ClientRevocation:
         """One request."""
         form = form_of(request.body)
         token = token_of(form)
-        mine = self._clients.get(request.principal.name, frozenset())
-        if form.get("client_id", next(iter(mine), "")) not in mine:
-            # Section 5: a client that says it is another one is no error of the token's.
+        mine = _clients_of(request.principal, form)
+        if not mine:
+            # Section 2.1: the client is known before anything is said of the token.
             sentence = "The caller is not this client, or has no client id in the settings."
             raise Fault(401, "invalid_client", sentence, CHALLENGE)
         try:
@@ -89,14 +92,23 @@ class ClientRevocation:
     async def _revoke(self, by: Principal, compact: Compact, orders: list[Order]) -> Answer:
         now = self._registrar.clock()
         # The token's own end decides how long.
-        until = int((seconds(compact.payload, "exp") or 0) * 1000) + self._terms.leeway_ms
+        until = int((seconds(compact.payload, "exp") or 0) * 1000) + LONGEST_LEEWAY_S * 1000
         decisions = [
-            decision_of(order, self._registrar.digest_key, now, self._terms, actor=by.name, cause=PATH, until=until)
+            decision_of(
+                order,
+                self._registrar.digest_key,
+                now,
+                span_ms(order, self._terms()),
+                actor=by.name,
+                cause=PATH,
+                until=until,
+            )
             for order in orders
         ]
         iss = orders[0].target.iss
+        acting = msgspec.structs.replace(by, verbs=frozenset({Verb.REVOKE}), scopes=SCOPES)
         try:
-            await run_in_threadpool(self._registrar.revoke, by, decisions, iss=iss, via="oauth", reason=REASON)
+            await run_in_threadpool(self._registrar.revoke, acting, decisions, iss=iss, via="oauth", reason=REASON)
         except (Forbidden, ApprovalNeeded):
             self._counts.revoked["forbidden"] += 1
             raise Fault(400, "unauthorized_client", "The caller may not revoke tokens of this issuer.") from None
@@ -124,6 +136,14 @@ class ClientRevocation:
     def _told(self, outcome: str) -> Answer:
         self._counts.revoked[outcome] += 1
         return DONE
+
+
+def _clients_of(by: Principal, form: dict[str, str]) -> frozenset[str]:
+    """The clients that the caller is, or of these the one that it says it is."""
+    said = form.get("client_id")
+    if by.kind == "open":
+        return frozenset() if said is None else frozenset({said})
+    return by.clients if said is None else by.clients & {said}
 
 
 def _revocable(compact: Compact, issuer: TrustedIssuer, now: int) -> float:

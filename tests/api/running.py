@@ -13,6 +13,7 @@ from api.access.refused import OnRefused
 from api.app import Api, create_app
 from api.feed.limits import FeedLimits
 from api.profiles import Profile
+from api.protocols.inbound import InboundSettings
 from api.registrar import Registrar
 from api.server import Address, Limits, Tls, serving
 from api.trust import TrustedIssuer
@@ -78,6 +79,7 @@ class Running:
         approval_scopes: Collection[Scope] = (),
         access: Access = OPEN_ACCESS,
         on_refused: OnRefused | None = None,
+        protocols: InboundSettings | None = None,
     ) -> None:
         self.shards = shards or [registry or MemoryRegistry("e1")]
         self.whole: Whole = self.shards[0] if len(self.shards) == 1 else Shards(self.shards)
@@ -105,6 +107,7 @@ class Running:
         self._feed = feed
         self._access = access
         self._on_refused = on_refused
+        self._protocols = protocols
         self.metrics = CollectorRegistry()
         self.address: Address
         self.http: httpx.Client
@@ -125,6 +128,7 @@ class Running:
             limits=self._feed,
             access=self._access,
             on_refused=self._on_refused,
+            protocols=self._protocols,
         )
 
     def refuse(self, *entries: Revocation) -> None:
@@ -181,6 +185,7 @@ def running(
     access: Access = OPEN_ACCESS,
     on_refused: OnRefused | None = None,
     tls: Tls | None = None,
+    protocols: InboundSettings | None = None,
 ) -> Iterator[Running]:
     """Serve while the block runs; `ready`: from the first snapshot on."""
     parts = Running(
@@ -194,6 +199,7 @@ def running(
         approval_scopes=approval_scopes,
         access=access,
         on_refused=on_refused,
+        protocols=protocols,
     )
     trust = True if tls is None else ssl.create_default_context(cafile=tls.certfile)
     with (

@@ -3,12 +3,12 @@
 import pytest
 
 from revocation.memory import MemoryRegistry
-from revocation.orders import Order, Target, Terms, decision_of
+from revocation.orders import Order, Target, decision_of
 from revocation.record import LATEST, Revocation, Scope, State, Subject, digester
 from tests.revocation.entries import ISS, KEY
 
 NOW = 1_795_427_100_000
-TERMS = Terms(revoke_ms=86_400_000, quarantine_ms=600_000, token_ms={ISS: 300_000})
+SPAN = 600_000
 
 
 def order(scope: Scope = Scope.SUBJECT, state: State = State.REVOKED, at: int = NOW - 5_000, iss: str = ISS) -> Order:
@@ -18,7 +18,7 @@ def order(scope: Scope = Scope.SUBJECT, state: State = State.REVOKED, at: int = 
 
 def decided(one: Order, cause: str = "idp j1", now: int = NOW, until: int = 0) -> Revocation:
     """The decision."""
-    return decision_of(one, KEY, now, TERMS, actor="ssf:idp", cause=cause, until=until)
+    return decision_of(one, KEY, now, SPAN, actor="ssf:idp", cause=cause, until=until)
 
 
 def test_a_decision_is_of_the_moment_when_it_happened() -> None:
@@ -44,26 +44,10 @@ def test_what_is_repeated_after_a_release_stays_released() -> None:
     assert [None] == registry.find([decision.subject], NOW + 10)
 
 
-@pytest.mark.parametrize(
-    ("one", "expected"),
-    [
-        (order(), 86_400_000),
-        (order(Scope.FAMILY), 86_400_000),
-        (order(Scope.FAMILY, State.QUARANTINED), 600_000),
-        (order(Scope.TOKEN), 300_000),
-        (order(Scope.TOKEN, iss="https://other.example"), 3_600_000),
-        (order(Scope.FAMILY, State.QUARANTINED, iss="https://other.example"), 3_600_000),
-    ],
-)
-def test_an_entry_lasts_as_long_as_what_it_can_hit(one: Order, expected: int) -> None:
-    """A token's no longer than an access token lives, all others no shorter than that."""
-    assert NOW + expected == decided(one).expires_at
-
-
 def test_a_known_end_is_kept() -> None:
     """An entry about a token that ends later than usual lasts until it has ended, within what the registry counts."""
-    assert [NOW + 900_000, LATEST] == [
-        decided(order(Scope.TOKEN), until=until).expires_at for until in (NOW + 900_000, LATEST + 1)
+    assert [NOW + SPAN, NOW + 900_000, LATEST] == [
+        decided(order(Scope.TOKEN), until=until).expires_at for until in (0, NOW + 900_000, LATEST + 1)
     ]
 
 
