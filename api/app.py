@@ -18,6 +18,7 @@ from api.access.rules import Table, served_by
 from api.authz import PREFIX, Authz
 from api.authz_openapi import authz_paths
 from api.body import Message, Receive, Scope, Send, bounded
+from api.bulk.routes import PART_BYTES
 from api.check import CheckPath
 from api.feed.feed import SNAPSHOT, Feed
 from api.feed.limits import FeedLimits
@@ -36,7 +37,7 @@ from api.routes.service import service_routes
 from api.tokens import Tokens
 from api.trust import TrustedIssuer
 from api.view import RegistryView
-from api.writes.whole import Writes
+from api.writes.whole import Deciding, Writes
 from revocation.followers import Followers
 from revocation.registry import Whole
 from revocation.replica import Replica
@@ -110,7 +111,12 @@ class Api:
                 self._counts.request(route, message["status"])
             await send(message)
 
-        await self.fastapi(scope, bounded(receive, BODY_BYTES), counting)
+        await self.fastapi(scope, bounded(receive, _limit_of(scope)), counting)
+
+
+def _limit_of(scope: Scope) -> int:
+    """How long a body may be."""
+    return PART_BYTES if scope["method"] == "PUT" else BODY_BYTES
 
 
 def create_app(
@@ -165,16 +171,17 @@ def create_app(
     gate = Gate(table, access, authenticator, refusals, counts, clock)
     shown.register(AccessCollector(gate, authenticator, refusals))
     view = RegistryView(replica, registry, clock, digest_key)
+    deciding = writes.served(view)
     fastapi = FastAPI(
         title="Tokenward",
         summary=SUMMARY,
         description=DESCRIPTION,
         version=version,
-        lifespan=_following(followers, feed, (tokens, inbound, refusals)),
+        lifespan=_following(followers, feed, (tokens, inbound, refusals, deciding)),
         redoc_url=None,
     )
     fastapi.include_router(revocation_routes(view))
-    fastapi.include_router(writes.router())
+    fastapi.include_router(deciding.router)
     fastapi.include_router(replica_routes(feed.replicas))
     fastapi.include_router(service_routes(view, followers, shown, version))
     install(fastapi, counts.refusal)
@@ -186,7 +193,7 @@ def create_app(
 
 
 def _following(
-    followers: Followers, feed: Feed, tasks: Sequence[Tokens | Inbound | Refusals]
+    followers: Followers, feed: Feed, tasks: Sequence[Tokens | Inbound | Refusals | Deciding]
 ) -> Callable[[FastAPI], Any]:
     """The lifespan: requests are taken at once; `/readyz` says when the first snapshot has come."""
 

@@ -149,14 +149,17 @@ class Registrar:
         request: str = "",
         comment: str = "",
     ) -> list[Change]:
-        """The same of releases; the tombstones."""
+        """The same of releases; the tombstones, those that were there already if there is nothing else."""
         now = self.clock()
-        live = [entry for entry in self.registry.find(subjects, now) if entry is not None]
-        if not live:
-            return []
-        entries = [public(tombstone(entry, now, actor), with_actor=True) for entry in live]
-        self._write(actor, "release", via, reason, request, comment, entries)
-        return self._done(self.registry.release([entry.subject for entry in live], now, actor))
+        stones = [tombstone(entry, now, actor) for entry in self.registry.find(subjects, now) if entry is not None]
+        if not stones:
+            # Released before: said again, so that whoever could not be told then is told now.
+            return self._done(self.registry.release(subjects, now, actor))
+        self._write(
+            actor, "release", via, reason, request, comment, [public(stone, with_actor=True) for stone in stones]
+        )
+        # As they stand in the trail: a decision that comes in between is not released with them.
+        return self._done(self.registry.apply(stones, now))
 
     def needs_approval(self, scopes: Collection[Scope]) -> bool:
         """Whether a change of such scopes takes two persons."""

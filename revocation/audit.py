@@ -16,7 +16,7 @@ from revocation.feed import Entry
 __all__ = ["Event", "MemoryTrail", "Trail", "TrailUnavailable"]
 
 
-class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What happened, once; never a token, a key or a secret, and of people no more than digests.
 
     A text that is too long is cut, and a list of entries that is too long is divided, when it is written.

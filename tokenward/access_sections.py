@@ -7,6 +7,7 @@ from pydantic import AwareDatetime, Field, field_validator
 
 from api.access.access import Access, Caller, HashedKey
 from api.access.grants import EVERYWHERE, PREFIX, WORDS, granted
+from api.schemas import ScopeSlug
 from tokenward.section import Section
 
 DIGEST_CHARS = 64
@@ -97,6 +98,19 @@ class AccessSettings(Section):
         description="Most wrong credentials from one address within `window_s`; then unknown ones are not looked at.",
     )
     window_s: int = Field(default=60, ge=1, le=86_400, description="The time that both are counted in, seconds.")
+    approval_scopes: tuple[ScopeSlug, ...] = Field(
+        default=("issuer", "client"),
+        description="Scopes that are revoked and released over the API only when a second person agrees; `[]`: none.",
+    )
+    approval_bulk: int = Field(
+        default=100,
+        ge=0,
+        le=1_000_000,
+        description="Bulks of so many identities are carried out only when a second person agrees; 0: any at once.",
+    )
+    approval_s: int = Field(
+        default=86_400, ge=60, le=7 * 86_400, description="How long something may wait for a second person, seconds."
+    )
 
 
 def access_by(settings: AccessSettings, principals: Mapping[str, PrincipalSettings]) -> Access:

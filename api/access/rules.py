@@ -89,6 +89,14 @@ RULES = (
     Rule("GET", "/v1/approvals/{approval}", Ask.ANYBODY, administrative=True),
     Rule("POST", "/v1/approvals/{approval}/approve", Verb.APPROVE, administrative=True),
     Rule("POST", "/v1/approvals/{approval}/reject", Ask.ANYBODY, administrative=True),
+    # Whether it revokes or releases stands in the body, and whom in the parts: the registrar decides.
+    Rule("POST", "/v1/bulk", Ask.ANYBODY, administrative=True),
+    Rule("GET", "/v1/bulk", Ask.ANYBODY, administrative=True),
+    Rule("GET", "/v1/bulk/{bulk}", Ask.ANYBODY, administrative=True),
+    Rule("PUT", "/v1/bulk/{bulk}/parts/{part}", Ask.ANYBODY, administrative=True),
+    Rule("POST", "/v1/bulk/{bulk}/dry-run", Ask.ANYBODY, administrative=True),
+    Rule("POST", "/v1/bulk/{bulk}/submit", Ask.ANYBODY, administrative=True),
+    Rule("POST", "/v1/bulk/{bulk}/undo", Ask.ANYBODY, administrative=True),
     Rule("POST", "/v1/introspect", Verb.INTROSPECT, shape="oauth"),
     # To be the client that a token was issued to is the right to give it up.
     Rule("POST", "/oauth2/revoke", Ask.ANYBODY, administrative=True, shape="oauth"),

@@ -25,12 +25,14 @@ from revocation.record import Scope
 KIND = "approval"
 MOST = 1_000
 
+Action = Literal["revoke", "release", "bulk", "undo"]
+
 
 class Approval(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One thing that takes two persons."""
 
     id: str
-    action: Literal["revoke", "release", "bulk"]
+    action: Action
     by: str
     at: int
     ends_at: int
@@ -76,12 +78,14 @@ class Approvals:
         self._life_ms = life_ms
         #: By action; whoever does something of the kind registers it.
         self.carriers: dict[str, Carry] = {"revoke": self._carry_wish, "release": self._carry_wish}
+        #: Whoever is told of a rejection.
+        self.rejecters: dict[str, Carry] = {}
 
     def ask(
         self,
         by: Principal,
         *,
-        action: Literal["revoke", "release", "bulk"],
+        action: Action,
         touched: tuple[tuple[Scope, str | None], ...],
         reason: str,
         comment: str = "",
@@ -156,6 +160,9 @@ class Approvals:
         seen = self._decidable(by, name, reason, if_match, {"waiting"}, own=True)
         seen = self._decide(seen, "rejected", by, reason)
         self._note(by, "reject", seen.approval, reason)
+        told = self.rejecters.get(seen.approval.action)
+        if told is not None:
+            told(seen.approval)
         return seen
 
     def _decidable(

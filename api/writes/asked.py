@@ -85,7 +85,7 @@ class ApprovalShown(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     id: str
-    action: Literal["revoke", "release", "bulk"]
+    action: Literal["revoke", "release", "bulk", "undo"] = Field(description="`undo`: of a bulk.")
     status: Status = Field(description="`approving`: it is being carried out, or was cut off; approve it again then.")
     by: str = Field(description="Who asked for it.")
     at: int = Field(description="When, epoch milliseconds.")

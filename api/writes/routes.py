@@ -83,12 +83,12 @@ def _add_revocations(router: APIRouter, desk: Desk, once: Once) -> None:
         status_code=201,
         response_model=Entry,
         responses={
-            201: _shown("A new entry.", examples.ENTRY),
-            200: {"model": Entry, **_shown("There was one already; it stands as shown.", examples.ENTRY)},
-            202: {"model": ApprovalShown, **_shown("It waits for a second person.", examples.APPROVAL)},
+            201: described("A new entry.", examples.ENTRY),
+            200: {"model": Entry, **described("There was one already; it stands as shown.", examples.ENTRY)},
+            202: {"model": ApprovalShown, **described("It waits for a second person.", examples.APPROVAL)},
             **refusals(*_ONCE),
         },
-        openapi_extra=_asked(examples.REVOCATIONS),
+        openapi_extra=example_of(examples.REVOCATIONS),
     )
     async def revoke(request: Request, asked: RevocationAsked, by: By, key: Key = None) -> Response:
         """By an identity, which is digested here and never kept.
@@ -110,10 +110,10 @@ def _add_revocations(router: APIRouter, desk: Desk, once: Once) -> None:
         response_model=None,
         responses={
             204: {"description": "Nobody refuses that any more."},
-            202: {"model": ApprovalShown, **_shown("It waits for a second person.", examples.APPROVAL)},
+            202: {"model": ApprovalShown, **described("It waits for a second person.", examples.APPROVAL)},
             **refusals(NO_ENTRY, *_ONCE),
         },
-        openapi_extra=_asked(examples.RELEASES),
+        openapi_extra=example_of(examples.RELEASES),
     )
     async def release(request: Request, asked: ReleaseAsked, by: By, key: Key = None) -> Response:
         """By an identity. What was decided so far does not come back; later decisions count."""
@@ -129,7 +129,7 @@ def _add_revocations(router: APIRouter, desk: Desk, once: Once) -> None:
         summary="One entry",
         response_model=Entry,
         responses={
-            200: _shown("The entry, with its `ETag`.", examples.ENTRY),
+            200: described("The entry, with its `ETag`.", examples.ENTRY),
             **refusals(BAD_REQUEST, FORBIDDEN, NO_ENTRY, REGISTRY_UNAVAILABLE),
         },
     )
@@ -148,7 +148,7 @@ def _add_revocations(router: APIRouter, desk: Desk, once: Once) -> None:
         response_model=None,
         responses={
             204: {"description": "Nobody refuses that any more."},
-            202: {"model": ApprovalShown, **_shown("It waits for a second person.", examples.APPROVAL)},
+            202: {"model": ApprovalShown, **described("It waits for a second person.", examples.APPROVAL)},
             **refusals(NO_ENTRY, CHANGED, TOO_MANY_WAIT, *_ALWAYS),
         },
     )
@@ -170,7 +170,7 @@ def _add_approvals(router: APIRouter, desk: Desk) -> None:
     tags: list[Any] = ["approvals"]
     approvals = desk.approvals
     shown = {
-        200: _shown("As it is now.", examples.APPROVAL),
+        200: described("As it is now.", examples.APPROVAL),
         **refusals(NOT_WAITING, SAME_PERSON, DECIDED, CHANGED, *_ALWAYS),
     }
 
@@ -180,7 +180,7 @@ def _add_approvals(router: APIRouter, desk: Desk) -> None:
         summary="What waits for a second person",
         response_model_exclude_none=True,
         responses={
-            200: _shown("The newest first.", {"approvals": [examples.APPROVAL]}),
+            200: described("The newest first.", {"approvals": [examples.APPROVAL]}),
             **refusals(FORBIDDEN, REGISTRY_UNAVAILABLE),
         },
     )
@@ -197,7 +197,7 @@ def _add_approvals(router: APIRouter, desk: Desk) -> None:
         summary="One that waits",
         response_model=ApprovalShown,
         responses={
-            200: _shown("As it is now, with its `ETag`.", examples.APPROVAL),
+            200: described("As it is now, with its `ETag`.", examples.APPROVAL),
             **refusals(BAD_REQUEST, FORBIDDEN, NOT_WAITING, REGISTRY_UNAVAILABLE),
         },
     )
@@ -212,7 +212,7 @@ def _add_approvals(router: APIRouter, desk: Desk) -> None:
         summary="Agree, and do it",
         response_model=ApprovalShown,
         responses=shown,
-        openapi_extra=_asked(examples.WHYS),
+        openapi_extra=example_of(examples.WHYS),
     )
     async def approve(approval: Id, why: Why, by: By, if_match: IfMatch = None) -> Response:
         """By somebody else than who asked. Cut off in between, it may be approved again: nothing is done twice."""
@@ -226,7 +226,7 @@ def _add_approvals(router: APIRouter, desk: Desk) -> None:
         summary="Let it be",
         response_model=ApprovalShown,
         responses=shown,
-        openapi_extra=_asked(examples.WHYS),
+        openapi_extra=example_of(examples.WHYS),
     )
     async def reject(approval: Id, why: Why, by: By, if_match: IfMatch = None) -> Response:
         """Whoever asked for it may take it back in this way, too."""
@@ -239,10 +239,12 @@ def _subject(scope: str, digest: str) -> Subject:
     return Subject(Scope(scope), bytes.fromhex(digest))
 
 
-def _shown(description: str, example: object) -> dict[str, Any]:
+def described(description: str, example: object) -> dict[str, Any]:
+    """An answer of the document."""
     return {"description": description, "content": {"application/json": {"example": example}}}
 
 
-def _asked(shown: dict[str, Any]) -> dict[str, Any]:
+def example_of(shown: dict[str, Any]) -> dict[str, Any]:
+    """The examples of a body, by what each is."""
     named = {name.replace(" ", "_"): {"summary": name, "value": value} for name, value in shown.items()}
     return {"requestBody": {"content": {"application/json": {"examples": named}}}}

@@ -186,6 +186,7 @@ def running(
     on_refused: OnRefused | None = None,
     tls: Tls | None = None,
     protocols: InboundSettings | None = None,
+    trust: ssl.SSLContext | bool = True,
 ) -> Iterator[Running]:
     """Serve while the block runs; `ready`: from the first snapshot on."""
     parts = Running(
@@ -201,7 +202,6 @@ def running(
         on_refused=on_refused,
         protocols=protocols,
     )
-    trust = True if tls is None else ssl.create_default_context(cafile=tls.certfile)
     with (
         serving(parts.app(), limits=limits, tls=tls) as address,
         httpx.Client(base_url=address.url, timeout=10, verify=trust) as http,

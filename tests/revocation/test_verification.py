@@ -184,6 +184,18 @@ def test_what_has_been_deleted_by_age_is_not_missing() -> None:
     assert ([], 1, 4) == ([*found, *verification.end(())], verification.shortened, verification.records)
 
 
+def test_what_was_deleted_by_age_may_still_be_named() -> None:
+    """An old chain names one that is gone altogether by now; only where nothing has been deleted was that one cut."""
+    later = chain("api-2", 1, follows=HEADS)
+
+    def found(*, shortened: bool) -> list[str]:
+        verification = Verification([later[0].head])
+        read = map(verification.read, lines(later, shortened=shortened))
+        return [finding.fault for finding in [*one_after_another.from_iterable(read), *verification.end()]]
+
+    assert (["truncated"], []) == (found(shortened=False), found(shortened=True))
+
+
 def test_with_a_key_nobody_else_can_seal() -> None:
     """Records without a key, and with another one, are forged for whoever has the key; its own verify."""
     keys = keys_of([KEY])
