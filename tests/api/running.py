@@ -76,6 +76,7 @@ class Running:
         feed: FeedLimits | None = None,
         pending: Pending | None = None,
         approval_scopes: Collection[Scope] = (),
+        approval_lines: int = 100,
         access: Access = OPEN_ACCESS,
         on_refused: OnRefused | None = None,
     ) -> None:
@@ -99,7 +100,9 @@ class Running:
             lambda changes: self.followers.wait_for(changes, PATIENCE),
             approval_scopes=approval_scopes,
         )
-        self.writes = Writes(registrar=registrar, pending=self.pending, terms=lambda: TERMS)
+        self.writes = Writes(
+            registrar=registrar, pending=self.pending, terms=lambda: TERMS, approval_lines=approval_lines
+        )
         self._issuers = issuers
         self._profiles = profiles
         self._feed = feed
@@ -178,6 +181,7 @@ def running(
     feed: FeedLimits | None = None,
     pending: Pending | None = None,
     approval_scopes: Collection[Scope] = (),
+    approval_lines: int = 100,
     access: Access = OPEN_ACCESS,
     on_refused: OnRefused | None = None,
     tls: Tls | None = None,
@@ -193,6 +197,7 @@ def running(
         feed=feed,
         pending=pending,
         approval_scopes=approval_scopes,
+        approval_lines=approval_lines,
         access=access,
         on_refused=on_refused,
     )
