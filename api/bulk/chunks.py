@@ -5,8 +5,9 @@ decided up to that moment, so what anybody decided later stands, whatever came f
 bulk found there is put back as a decision of the moment after: so a release that somebody made meanwhile stands, too.
 Each of these may be applied any number of times.
 
-Of two equally strong decisions an entry keeps the name of the first; one that was made after the bulk about somebody
-whom the bulk refuses stands after the undoing under the bulk's reason, and until the later end of the two.
+An entry does not tell what it was merged from. So a decision that somebody made later about whom the bulk refuses
+stands after the undoing as it was merged: where it is no stronger, under the bulk's reason and as strong as the bulk's,
+until the later end of the two. Whoever wants less releases that one entry.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -77,6 +77,7 @@ class Running:
         feed: FeedLimits | None = None,
         pending: Pending | None = None,
         approval_scopes: Collection[Scope] = (),
+        approval_lines: int = 100,
         access: Access = OPEN_ACCESS,
         on_refused: OnRefused | None = None,
         protocols: InboundSettings | None = None,
@@ -101,7 +102,9 @@ class Running:
             lambda changes: self.followers.wait_for(changes, PATIENCE),
             approval_scopes=approval_scopes,
         )
-        self.writes = Writes(registrar=registrar, pending=self.pending, terms=lambda: TERMS)
+        self.writes = Writes(
+            registrar=registrar, pending=self.pending, terms=lambda: TERMS, approval_lines=approval_lines
+        )
         self._issuers = issuers
         self._profiles = profiles
         self._feed = feed
@@ -182,6 +185,7 @@ def running(
     feed: FeedLimits | None = None,
     pending: Pending | None = None,
     approval_scopes: Collection[Scope] = (),
+    approval_lines: int = 100,
     access: Access = OPEN_ACCESS,
     on_refused: OnRefused | None = None,
     tls: Tls | None = None,
@@ -198,6 +202,7 @@ def running(
         feed=feed,
         pending=pending,
         approval_scopes=approval_scopes,
+        approval_lines=approval_lines,
         access=access,
         on_refused=on_refused,
         protocols=protocols,

@@ -196,8 +196,8 @@ def test_the_trail_has_the_tombstone(acted: Running) -> None:
 
 def test_a_decision_after_a_release_of_the_same_moment_counts(acted: Running) -> None:
     """Who is revoked again in the very millisecond of his release is refused."""
-    for path in ("/v1/revocations", "/v1/revocations/release", "/v1/revocations"):
-        told = post(acted, path, iss=ISSUER, sid="s8")
+    paths = ("/v1/revocations", "/v1/revocations/release", "/v1/revocations")
+    told = [post(acted, path, iss=ISSUER, sid="s8") for path in paths][-1]
 
     assert (201, "revoked", "deny") == (told.status_code, told.json()["state"], asked(acted, "s8"))
 
