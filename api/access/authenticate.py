@@ -1,6 +1,6 @@
 """Turns what a request shows into a principal, and remembers that: keys, tokens of issuers, certificates.
 
-What was proven is remembered by a keyed digest until it ends, so that a gateway's every question costs one digest.
+What was proven is remembered by a keyed digest of its header until it ends, so that a question costs one digest.
 What was refused is not: an attacker has more of that than we have memory.
 """
 
@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from api.access.access import KEY, Access, Caller, HashedKey
 from api.access.certificates import Certificate
-from api.access.credentials import Shown
+from api.access.credentials import HEADERS, Field, Shown, shown
 from api.access.grants import EVERYWHERE, granted, words_of
 from api.access.principal import Principal
 from api.compact import Invalid, Payload
@@ -21,6 +21,7 @@ from api.tokens import Token, Tokens, header_safe
 from revocation.replica import Replica
 
 REMEMBERED = 10_000
+ENDLESS = float("inf")
 
 
 class Unproven(Exception):  # noqa: N818 - named after what is so
@@ -31,14 +32,16 @@ class Unproven(Exception):  # noqa: N818 - named after what is so
         self.reason = reason
 
 
-class _Known(NamedTuple):
+class Known(NamedTuple):
     """What was proven once."""
 
     principal: Principal
     #: No longer good from then on, epoch milliseconds.
     until: float
     #: The token that proved it; None: a key did.
-    token: Token | None = None
+    token: Token | None
+    #: The rules that were found to permit it, which live as long as the gate.
+    permitted: set[int]
 
 
 class Authenticator:
@@ -63,52 +66,57 @@ class Authenticator:
         }
         self._most = remembered
         # The digest's key is this process's own: neither its memory nor the time a look-up takes tells a credential.
-        self._keyed = blake2b(digest_size=16, key=token_bytes(32))
-        self._known: OrderedDict[bytes, _Known] = OrderedDict()
+        secret = token_bytes(32)
+        self._keyed = {name: blake2b(name, digest_size=16, key=secret) for name in HEADERS}
+        self._known: OrderedDict[bytes, Known] = OrderedDict()
 
     def __len__(self) -> int:
         """How many credentials are remembered."""
         return len(self._known)
 
-    def recall(self, credential: Shown, now: int) -> Principal | None:
-        """Whom a credential showed before, if it still does."""
-        digest = self._digest(credential)
+    def recall(self, field: Field) -> Known | None:
+        """Whom a header showed before, if it still does."""
+        digest = self._digest(field)
         known = self._known.get(digest)
         if known is None:
             return None
-        if known.until <= now or not (known.token is None or self._stands(known.token, now)):
-            del self._known[digest]
-            return None
+        if known.until is not ENDLESS:
+            now = self._clock()
+            if known.until <= now or not (known.token is None or self._stands(known.token, now)):
+                del self._known[digest]
+                return None
         self._known.move_to_end(digest)
-        return known.principal
+        return known
 
-    async def prove(self, credential: Shown) -> Principal:
-        """Look at a credential that is not remembered.
+    async def prove(self, field: Field) -> Principal:
+        """Look at a header that is not remembered.
 
         Raises:
+            Malformed: it holds no credential.
             Unproven: it shows nobody.
             Unverifiable: its issuer's keys cannot be had.
         """
+        credential = shown(field)
         known = self._of_key(credential) if credential.kind == "key" else await self._of_token(credential.secret)
-        self._known[self._digest(credential)] = known
+        self._known[self._digest(field)] = known
         if len(self._known) > self._most:
             self._known.popitem(last=False)
         return known.principal
 
-    def of_certificate(self, certificate: Certificate, now: int) -> Principal:
+    def of_certificate(self, certificate: Certificate) -> Principal:
         """Whom a certificate shows that the TLS library has verified.
 
         Raises:
             Unproven: nobody, or more than one, or it has ended while the connection was open.
         """
-        if certificate.until <= now:
+        if certificate.until <= self._clock():
             raise Unproven("certificate_ended")
         found = {self._certificates[name] for name in certificate.names if name in self._certificates}
         if len(found) != 1:
             raise Unproven("certificate_unknown")
         return found.pop()
 
-    def _of_key(self, credential: Shown) -> _Known:
+    def _of_key(self, credential: Shown) -> Known:
         if not KEY.fullmatch(credential.secret):
             raise Unproven("key_malformed")
         digest = sha256(credential.secret).digest()
@@ -119,12 +127,12 @@ class Authenticator:
         key, caller = fitting[0]
         if credential.name not in {None, caller.name}:
             raise Unproven("key_unknown")
-        until = float("inf") if key.until is None else key.until
+        until = ENDLESS if key.until is None else key.until
         if until <= self._clock():
             raise Unproven("key_ended")
-        return _Known(caller.principal("key"), until)
+        return Known(caller.principal("key"), until, None, set())
 
-    async def _of_token(self, secret: bytes) -> _Known:
+    async def _of_token(self, secret: bytes) -> Known:
         if self._access.audience is None:
             raise Unproven("token")
         try:
@@ -136,7 +144,7 @@ class Authenticator:
             raise Unproven("token_unproven")
         if not self._stands(token, self._clock()):
             raise Unproven("token_revoked")
-        return _Known(self._holder(token, payload), token.until, token)
+        return Known(self._holder(token, payload), token.until, token, set())
 
     def _stands(self, token: Token, now: int) -> bool:
         """Whether neither its key nor its session has been given up: an operator's can be stolen as well."""
@@ -175,7 +183,7 @@ class Authenticator:
         listed = value if isinstance(value, list) else [value]
         return [one for one in listed if isinstance(one, str)]
 
-    def _digest(self, credential: Shown) -> bytes:
-        digest = self._keyed.copy()
-        digest.update(b"%b %b %b" % (credential.kind.encode(), (credential.name or "").encode(), credential.secret))
+    def _digest(self, field: Field) -> bytes:
+        digest = self._keyed[field[0]].copy()
+        digest.update(field[1])
         return digest.digest()

@@ -8,9 +8,13 @@ from typing import Literal, NamedTuple
 from api.access.access import KEY_PREFIX
 from revocation.bearer import BEARER, Malformed, in_header
 
+Field = tuple[bytes, bytes]
+"""One header."""
+HEADERS = (b"x-api-key", b"authorization")
+
 
 class Shown(NamedTuple):
-    """One credential, as it came."""
+    """One credential."""
 
     kind: Literal["key", "token"]
     secret: bytes
@@ -20,24 +24,30 @@ class Shown(NamedTuple):
     name: str | None = None
 
 
-def shown(headers: Iterable[tuple[bytes, bytes]], *, authorization: bool) -> Shown | None:
-    """The credential in the headers, names in lower case as ASGI has them; None: there is none.
+def field_of(headers: Iterable[Field], *, authorization: bool) -> Field | None:
+    """The header with a credential, names in lower case as ASGI has them; None: there is none.
 
     Raises:
-        Malformed: there are several, or it is one of a kind that nobody here knows.
+        Malformed: there are several.
     """
     found = None
-    for name, value in headers:
-        if name == b"x-api-key":
-            one = Shown("key", value)
-        elif name == b"authorization" and authorization:
-            one = _authorization(value.decode("latin-1"))
-        else:
-            continue
-        if found is not None:
-            raise Malformed("There is more than one credential.")
-        found = one
+    for header in headers:
+        name = header[0]
+        if name == b"x-api-key" or (name == b"authorization" and authorization):
+            if found is not None:
+                raise Malformed("There is more than one credential.")
+            found = header
     return found
+
+
+def shown(field: Field) -> Shown:
+    """The credential in its header.
+
+    Raises:
+        Malformed: it is one of a kind that nobody here knows.
+    """
+    name, value = field
+    return Shown("key", value) if name == b"x-api-key" else _authorization(value.decode("latin-1"))
 
 
 def _authorization(field: str) -> Shown:

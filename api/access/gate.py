@@ -11,9 +11,9 @@ from collections.abc import Callable
 from ipaddress import ip_address, ip_network
 
 from api.access.access import Access
-from api.access.authenticate import Authenticator, Unproven
+from api.access.authenticate import Authenticator, Known, Unproven
 from api.access.buckets import Buckets, Taken
-from api.access.credentials import Shown, shown
+from api.access.credentials import Field, field_of
 from api.access.principal import OPEN, Principal
 from api.access.refused import Refusals
 from api.access.rules import Ask, Found, Rule, Table
@@ -28,7 +28,6 @@ from revocation.challenges import INVALID_TOKEN, MISSING
 
 Header = tuple[bytes, bytes]
 
-_FREE = frozenset({Ask.NOTHING, Ask.OWN})
 _ELSEWHERE = Rule("*", "other", Ask.ANYBODY)
 """What holds where there is nothing: only somebody is told so."""
 NETWORK_V6 = 64
@@ -78,66 +77,71 @@ class Gate:
         rule = self._table.find(scope["method"], scope["path"])
         if not isinstance(rule, Rule):
             return False
-        state = scope.setdefault("state", {})
+        state = scope.get("state")
+        if state is None:
+            state = scope["state"] = {}
         if self._open:
             state["principal"] = OPEN
             return True
-        if rule.asks in _FREE:
-            return True
-        principal = None if rule.administrative else self._known(scope, rule)
-        if principal is None or not rule.permits(principal):
-            return False
-        state["principal"] = principal
+        known = None if rule.administrative else self._known(scope, rule)
+        if known is None:
+            return rule.is_free
+        if id(rule) not in known.permitted:
+            if not rule.permits(known.principal):
+                return False
+            known.permitted.add(id(rule))
+        state["principal"] = known.principal
         return True
 
-    def _known(self, scope: Scope, rule: Rule) -> Principal | None:
+    def _known(self, scope: Scope, rule: Rule) -> Known | None:
         """Who asks, where nothing has to be proven for it."""
         try:
-            credential = shown(scope["headers"], authorization=rule.reads_authorization)
+            field = field_of(scope["headers"], authorization=rule.shape != "authz")
         except Malformed:
             return None
-        return None if credential is None else self._authenticator.recall(credential, self._clock())
+        return None if field is None else self._authenticator.recall(field)
 
     async def judge(self, scope: Scope, send: Send) -> Send | None:
         """Look at a request; returns what it is to be answered by, None where it was answered here."""
         found = self._table.find(scope["method"], scope["path"])
         rule = found if isinstance(found, Rule) else _ELSEWHERE
-        credential: Shown | None = None
+        field: Field | None = None
         try:
             if self._open:
                 principal = OPEN
             else:
-                credential = _shown(scope, rule)
-                principal = _permitted(await self._principal(scope, credential), rule)
+                field = _field(scope, rule)
+                principal = _permitted(await self._principal(scope, field), rule)
             if isinstance(found, Found):
                 await self._nothing(scope, send, found)
                 return None
             scope.setdefault("state", {})["principal"] = principal
             return self._limited(scope, send, principal, rule) if rule.administrative and not self._open else send
         except _Turned as turned:
-            await self._refuse(scope, send, rule, turned, credential)
+            await self._refuse(scope, send, rule, turned, field)
             return None
 
-    async def _principal(self, scope: Scope, credential: Shown | None) -> Principal:
+    async def _principal(self, scope: Scope, field: Field | None) -> Principal:
         """Who asks; raises _Turned where nobody is shown."""
-        now = self._clock()
         try:
-            if credential is None:
+            if field is None:
                 certificate = scope.get("state", {}).get("certificate")
                 if certificate is None:
                     raise _Turned(UNAUTHENTICATED, "missing")
-                return self._authenticator.of_certificate(certificate, now)
-            known = self._authenticator.recall(credential, now)
-            return known or await self._prove(credential, _peer(scope))
+                return self._authenticator.of_certificate(certificate)
+            known = self._authenticator.recall(field)
+            return await self._prove(field, _peer(scope)) if known is None else known.principal
         except Unproven as unproven:
             raise _Turned(UNAUTHENTICATED, unproven.reason) from None
+        except Malformed:
+            raise _Turned(UNAUTHENTICATED, "malformed") from None
 
-    async def _prove(self, credential: Shown, peer: str) -> Principal:
+    async def _prove(self, field: Field, peer: str) -> Principal:
         if not self._attempts.has(peer, self._clock()):
             wait = self._attempts.take(peer, self._clock()).seconds
             raise _Turned(RATE_LIMITED, "attempts", headers=_retry(wait))
         try:
-            return await self._authenticator.prove(credential)
+            return await self._authenticator.prove(field)
         except Unproven:
             self._attempts.take(peer, self._clock())
             raise
@@ -166,11 +170,11 @@ class Gate:
         allow = ((b"allow", ", ".join(found.allow).encode()),) if found.allow else ()
         await self._answer(scope, send, _ELSEWHERE._replace(path=found.path or "other"), problem, allow)
 
-    async def _refuse(self, scope: Scope, send: Send, rule: Rule, turned: _Turned, credential: Shown | None) -> None:
+    async def _refuse(self, scope: Scope, send: Send, rule: Rule, turned: _Turned, field: Field | None) -> None:
         self._note(scope, turned.principal, rule, turned.reason)
         headers = turned.headers
         if turned.problem is UNAUTHENTICATED and rule.shape != "lapi":
-            headers = (_challenge(credential),)
+            headers = (_challenge(field),)
         if rule.shape == "authz":
             headers = ((b"x-token-status", b"unverifiable"), (b"x-token-subject", b""), (b"x-revocation-seq", b"0"))
         await self._answer(scope, send, rule, turned.problem, headers)
@@ -197,9 +201,9 @@ class Gate:
             self._refusals.put(principal, rule, reason)
 
 
-def _shown(scope: Scope, rule: Rule) -> Shown | None:
+def _field(scope: Scope, rule: Rule) -> Field | None:
     try:
-        return shown(scope["headers"], authorization=rule.reads_authorization)
+        return field_of(scope["headers"], authorization=rule.reads_authorization)
     except Malformed:
         raise _Turned(UNAUTHENTICATED, "malformed") from None
 
@@ -210,11 +214,12 @@ def _permitted(principal: Principal, rule: Rule) -> Principal:
     return principal
 
 
-def _challenge(credential: Shown | None) -> Header:
+def _challenge(field: Field | None) -> Header:
     """How to go on: an error only where a token was shown (RFC 6750, section 3.1), in the scheme that it came by."""
-    scheme = BEARER if credential is None or credential.scheme is None else credential.scheme
-    challenge = INVALID_TOKEN if credential is not None and credential.scheme == BEARER else MISSING
-    return b"www-authenticate", challenge.field(scheme=scheme).encode()
+    scheme = b"" if field is None or field[0] != b"authorization" else field[1].partition(b" ")[0].lower()
+    if scheme == b"bearer":
+        return b"www-authenticate", INVALID_TOKEN.field().encode()
+    return b"www-authenticate", MISSING.field(scheme="Basic" if scheme == b"basic" else BEARER).encode()
 
 
 def _retry(seconds: int) -> tuple[Header, ...]:

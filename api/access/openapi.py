@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from api.access.rules import Ask, Rule, Table, plain
+from api.access.rules import Rule, Table, plain
 from api.openapi import refusals
 from api.problems import FORBIDDEN, RATE_LIMITED, UNAUTHENTICATED, UNVERIFIABLE
 
@@ -41,7 +41,7 @@ def secured(document: Callable[[], Json], table: Table) -> Callable[[], Json]:
 
 
 def _said(rule: Rule, operation: Json) -> Json:
-    if rule.asks in {Ask.NOTHING, Ask.OWN}:
+    if rule.is_free:
         return {"security": []}
     shown = ["key", "certificate"] if not rule.reads_authorization else list(SCHEMES)
     return {"security": [{name: []} for name in shown], "responses": _refused(rule) | operation["responses"]}

@@ -50,6 +50,11 @@ class Rule(NamedTuple):
         """Whether the header `Authorization` shows the caller; behind a gateway it shows the gateway's client."""
         return self.shape != "authz"
 
+    @property
+    def is_free(self) -> bool:
+        """Whether the gate lets everybody come."""
+        return self.asks is Ask.NOTHING or self.asks is Ask.OWN
+
     def permits(self, principal: Principal) -> bool:
         """Whether the principal may."""
         if self.everywhere and not principal.everywhere:
@@ -123,10 +128,12 @@ class Table:
 
     def find(self, method: str, path: str) -> Rule | Found:
         """The rule of a request; HEAD is asked what GET is."""
-        method = "GET" if method == "HEAD" else method
         rule = self._exact.get((method, path))
         if rule is not None:
             return rule
+        method = "GET" if method == "HEAD" else method
+        if (method, path) in self._exact:
+            return self._exact[method, path]
         for prefix, key in _BY_PREFIX.items():
             if path.startswith(prefix) and key in self._exact:
                 return self._exact[key]

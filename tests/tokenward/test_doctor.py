@@ -14,7 +14,16 @@ from tokenward.doctor.topics import examine_kafka
 from tokenward.settings import Settings
 
 ISS = "https://idp.example/realms/acme"
-OTHERS = {"digest_key", "geoip", "redis memory", "redis persistence", "redis rights", "registry", f"keys of {ISS}"}
+OTHERS = {
+    "digest_key",
+    "access",
+    "geoip",
+    "redis memory",
+    "redis persistence",
+    "redis rights",
+    "registry",
+    f"keys of {ISS}",
+}
 """What a finding may be about that is no matter of Kafka's."""
 
 

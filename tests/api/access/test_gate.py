@@ -67,7 +67,7 @@ def shown(name: str) -> dict[str, str]:
         ({}, 401, PLAIN, "unauthenticated"),
         (shown("wrong"), 401, PLAIN, "unauthenticated"),
         ({"X-Api-Key": "short"}, 401, PLAIN, "unauthenticated"),
-        ({"Authorization": "Basic !"}, 401, PLAIN, "unauthenticated"),
+        ({"Authorization": "Basic !"}, 401, PLAIN.replace("Bearer", "Basic"), "unauthenticated"),
         ({"Authorization": "DPoP abc"}, 401, PLAIN, "unauthenticated"),
         (
             bearer(token(exp=1)),

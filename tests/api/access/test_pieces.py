@@ -6,7 +6,7 @@ import pytest
 
 from api.access.access import Access, Caller, is_loopback
 from api.access.buckets import Buckets
-from api.access.credentials import Shown, shown
+from api.access.credentials import Shown, field_of, shown
 from api.access.grants import granted, words_of
 from api.access.principal import Principal, Verb
 from revocation.bearer import Malformed
@@ -53,16 +53,18 @@ def test_scopes_are_read_as_issuers_write_them(claim: object, expected: list[str
 @pytest.mark.parametrize(
     ("headers", "expected"),
     [
-        ([], None),
         ([(b"x-api-key", KEY)], Shown("key", KEY)),
         ([(b"authorization", b"bearer " + KEY)], Shown("key", KEY, "Bearer")),
         ([(b"authorization", b"Bearer a.b.c")], Shown("token", b"a.b.c", "Bearer")),
         ([(b"authorization", b"Basic " + b64encode(b"edge:" + KEY))], Shown("key", KEY, "Basic", "edge")),
     ],
 )
-def test_a_credential_is_found(headers: list[tuple[bytes, bytes]], expected: Shown | None) -> None:
+def test_a_credential_is_found(headers: list[tuple[bytes, bytes]], expected: Shown) -> None:
     """A key by its header, by Bearer or by Basic; a token by Bearer."""
-    assert expected == shown(headers, authorization=True)
+    field = field_of([(b"host", b"x"), *headers], authorization=True)
+
+    assert field is not None
+    assert expected == shown(field)
 
 
 @pytest.mark.parametrize(
@@ -81,12 +83,14 @@ def test_a_credential_is_found(headers: list[tuple[bytes, bytes]], expected: Sho
 def test_what_is_no_one_credential_is_malformed(headers: list[tuple[bytes, bytes]]) -> None:
     """Several, other schemes and broken ones are refused, not chosen from."""
     with pytest.raises(Malformed):
-        shown(headers, authorization=True)
+        shown(field_of(headers, authorization=True) or (b"", b""))
 
 
 def test_the_authorization_of_somebody_else_is_left_alone() -> None:
     """Behind a gateway the header is the gateway's client's."""
-    assert Shown("key", KEY) == shown([(b"authorization", b"x y"), (b"x-api-key", KEY)], authorization=False)
+    headers = [(b"authorization", b"x y"), (b"x-api-key", KEY)]
+
+    assert (b"x-api-key", KEY) == field_of(headers, authorization=False)
 
 
 def test_a_bucket_empties_at_once_and_fills_evenly() -> None:
