@@ -28,6 +28,9 @@ from api.metrics import ApiCollector, Counts
 from api.openapi import DESCRIPTION, SUMMARY, check_paths, documented
 from api.problems import install
 from api.profiles import Profile
+from api.protocols.inbound import Inbound, InboundSettings
+from api.protocols.metrics import ProtocolCollector
+from api.protocols.openapi import protocol_paths
 from api.routes.replicas import replica_routes
 from api.routes.revocations import revocation_routes
 from api.routes.service import service_routes
@@ -38,6 +41,7 @@ from api.writes.whole import Deciding, Writes
 from revocation.followers import Followers
 from revocation.registry import Whole
 from revocation.replica import Replica
+from revocation.seen import Seen
 
 BODY_BYTES = 64 * 1024
 """Of a body that FastAPI reads; the largest that the write API knows has some 10 KiB."""
@@ -49,7 +53,14 @@ class Api:
     """The ASGI application: serves the paths of gateways itself, and hands everything else to FastAPI."""
 
     def __init__(
-        self, gate: Gate, check: CheckPath, authz: Authz, feed: Feed, fastapi: FastAPI, counts: Counts
+        self,
+        gate: Gate,
+        check: CheckPath,
+        authz: Authz,
+        feed: Feed,
+        inbound: Inbound,
+        fastapi: FastAPI,
+        counts: Counts,
     ) -> None:
         #: Everything but the check path, `/authz` and the feed.
         self.fastapi = fastapi
@@ -58,7 +69,7 @@ class Api:
         self._authz = authz
         self._feed = feed
         self._counts = counts
-        self._raw: dict[str, Served] = {"/v1/check": check.check, "/v1/check/batch": check.batch}
+        self._raw: dict[str, Served] = {"/v1/check": check.check, "/v1/check/batch": check.batch, **inbound.raw}
 
     def end(self) -> None:
         """The server is about to end: answer whoever waits for changes, so that it need not wait for them."""
@@ -123,14 +134,17 @@ def create_app(
     issuers: Sequence[TrustedIssuer] = (),
     profiles: Mapping[str, Profile] | None = None,
     on_refused: OnRefused | None = None,
+    protocols: InboundSettings | None = None,
+    seen: Seen | None = None,
 ) -> Api:
     """Build the application. Its lifespan starts and stops `followers`, which fill `replica` from `registry`'s shards.
 
     `clock` gives epoch milliseconds; `digest_key` is the replica's, for look-ups by identity; `metrics` is what
     `/metrics` shows, where others may have registered too (a new one by default); `limits` bounds the feed. `/authz`
     takes tokens of `issuers`, and has `profiles` besides the default one. Whatever changes the registry goes through
-    the registrar of `writes`. `access` says who may come at all; refused
-    attempts are told to `on_refused`, which may block.
+    the registrar of `writes`. `access` says who may come at all; refused attempts are told to `on_refused`, which may
+    block. `protocols` is what OAuth's and SSF's routes go by; `seen` holds which security events were taken, for all
+    processes of one registry.
 
     Raises:
         ValueError: a route has no rule, or a rule no route.
@@ -142,6 +156,16 @@ def create_app(
     shown = CollectorRegistry() if metrics is None else metrics
     shown.register(ApiCollector(counts, replica, followers, clock, tokens))
     shown.register(FeedCollector(feed))
+    inbound = Inbound(
+        protocols or InboundSettings(),
+        tokens=tokens,
+        replica=replica,
+        writes=writes,
+        clock=clock,
+        http=counts,
+        seen=seen,
+    )
+    shown.register(ProtocolCollector(inbound))
     table, refusals = Table(), Refusals(on_refused)
     authenticator = Authenticator(access, tokens, replica, clock)
     gate = Gate(table, access, authenticator, refusals, counts, clock)
@@ -153,7 +177,7 @@ def create_app(
         summary=SUMMARY,
         description=DESCRIPTION,
         version=version,
-        lifespan=_following(followers, feed, (tokens, refusals, deciding)),
+        lifespan=_following(followers, feed, (tokens, inbound, refusals, deciding)),
         redoc_url=None,
     )
     fastapi.include_router(revocation_routes(view))
@@ -161,15 +185,15 @@ def create_app(
     fastapi.include_router(replica_routes(feed.replicas))
     fastapi.include_router(service_routes(view, followers, shown, version))
     install(fastapi, counts.refusal)
-    ahead = (check_paths(), authz_paths(), feed_paths())
+    ahead = (check_paths(), authz_paths(), feed_paths(), protocol_paths())
     table.check(served_by(fastapi, *ahead))
     fastapi.openapi = secured(documented(fastapi, *ahead), table)  # type: ignore[method-assign]
     authz = Authz(replica, tokens, profiles or {}, clock, counts)
-    return Api(gate, CheckPath(replica, clock, counts), authz, feed, fastapi, counts)
+    return Api(gate, CheckPath(replica, clock, counts), authz, feed, inbound, fastapi, counts)
 
 
 def _following(
-    followers: Followers, feed: Feed, tasks: Sequence[Tokens | Refusals | Deciding]
+    followers: Followers, feed: Feed, tasks: Sequence[Tokens | Inbound | Refusals | Deciding]
 ) -> Callable[[FastAPI], Any]:
     """The lifespan: requests are taken at once; `/readyz` says when the first snapshot has come."""
 

@@ -123,6 +123,16 @@ REGISTRY_UNAVAILABLE = Problem(
     RETRY,
 )
 
+UNKNOWN_ISSUER = Problem(
+    "unknown_issuer", HTTPStatus.NOT_FOUND, "Unknown issuer", "There is no such issuer here; see `docs/protocols.md`."
+)
+UNREVOCABLE = Problem(
+    "unrevocable",
+    HTTPStatus.UNPROCESSABLE_ENTITY,
+    "Unrevocable",
+    "The identifier does not say whom to sign out; see `docs/protocols.md`.",
+)
+
 PROBLEMS = (
     BAD_REQUEST,
     UNAUTHENTICATED,
@@ -140,6 +150,8 @@ PROBLEMS = (
     UNVERIFIABLE,
     RESYNC,
     REGISTRY_UNAVAILABLE,
+    UNKNOWN_ISSUER,
+    UNREVOCABLE,
 )
 
 #: The problem of each status that FastAPI itself answers with.

@@ -9,6 +9,7 @@ from bench.report import Figures, NotRun, as_json, show
 
 BENCHES = {
     "api": "bench.api",
+    "bulk": "bench.bulk",
     "burst": "bench.burst",
     "deny": "bench.deny",
     "engine": "bench.engine",

@@ -18,6 +18,7 @@ SCRIPTS: dict[str, tuple[str, ...]] = {
     "pending": ("pending",),
     "place": ("history", "place"),
     "rights": ("rights",),
+    "seen": ("seen",),
     "head": ("head",),
 }
 """The scripts, and the files in `lua/` that each is made of."""

@@ -33,11 +33,16 @@ class PrincipalSettings(Section):
     may: tuple[str, ...] = Field(
         min_length=1,
         description="What it may do: `check`, `follow`, `read`, `revoke` or `revoke.family` and so on, `release`, "
-        "`approve`, `administer`, `introspect`, `ssf_manage`, `ssf_read`, `decisions`.",
+        "`approve`, `administer`, `introspect`, `sign_out`, `ssf_manage`, `ssf_read`, `decisions`.",
     )
     everywhere: bool = Field(default=False, description="Whether it acts on, and sees, all issuers.")
     issuers: tuple[str, ...] = Field(default=(), description="Whose identities it acts on and sees, by `iss`.")
     tenants: tuple[str, ...] = Field(default=(), description="Likewise, by the names of `access.tenants`.")
+    client_ids: tuple[str, ...] = Field(
+        default=(),
+        max_length=64,
+        description="The OAuth clients that it is: it may give up tokens that were issued to these (RFC 7009).",
+    )
     keys: tuple[KeySettings, ...] = Field(
         default=(), max_length=16, description="Its keys, several while one takes the place of another."
     )
@@ -77,6 +82,12 @@ class AccessSettings(Section):
         default=None, min_length=1, description="The claim in which an operator's token names tenants."
     )
     tenants: dict[str, tuple[str, ...]] = Field(default={}, description="Tenant -> its issuers, by `iss`.")
+    sign_out_url: str | None = Field(
+        default=None,
+        max_length=2048,
+        description="The URL by which issuers reach `/v1/global-token-revocation`: their tokens of the type "
+        "`global-token-revocation+jwt` for exactly this audience are credentials there.",
+    )
     requests: int = Field(
         default=600, ge=1, le=1_000_000, description="Most administrative requests of one caller within `window_s`."
     )
@@ -116,6 +127,7 @@ def access_by(settings: AccessSettings, principals: Mapping[str, PrincipalSettin
         operators=frozenset(settings.operators),
         tenant_claim=settings.tenant_claim,
         tenants=tenants,
+        sign_out_url=settings.sign_out_url,
         requests=settings.requests,
         failures=settings.failures,
         window_s=settings.window_s,
@@ -134,6 +146,7 @@ def _caller(name: str, settings: PrincipalSettings, tenants: Mapping[str, frozen
         verbs=rights.verbs,
         scopes=rights.scopes,
         issuers=None if settings.everywhere else named,
+        clients=frozenset(settings.client_ids),
         keys=tuple(key.hashed() for key in settings.keys),
         certificates=settings.certificates,
     )

@@ -12,7 +12,9 @@ from pydantic.fields import FieldInfo
 from api.access.metrics import ACCESS_METRICS
 from api.feed.metrics import FEED_METRICS
 from api.metrics import METRICS as API_METRICS
+from api.protocols.metrics import PROTOCOL_METRICS
 from tokenward.access_sections import KeySettings, PrincipalSettings
+from tokenward.inbound_sections import TransmitterSettings
 from tokenward.metrics import ORIGINS, ROUTE, WORKER
 from tokenward.sections import Sections
 from tokenward.settings import PREFIX
@@ -27,6 +29,7 @@ holds the value, for secrets: `TOKENWARD_DIGEST_KEY_FILE`, `TOKENWARD_REDIS__URL
 PER_ISSUER = 'issuers."https://idp/realms/acme"'
 PER_PROFILE = "authz.NAME"
 PER_PRINCIPAL = "principals.NAME"
+PER_TRANSMITTER = 'transmitters."https://idp/"'
 ISSUERS = """\
 One table for each issuer, named by exactly the `iss` of its access tokens. Telemetry is mapped to it by `format` and
 `tenant`; `visible` says what a gateway can match, and so what a decision about a session becomes. The others say which
@@ -34,10 +37,20 @@ of its tokens `/authz` takes ([tokens.md](tokens.md))."""
 PROFILES = """\
 One table for each profile of `/authz`. Gateways ask `/authz:NAME`; `/authz` is the profile `default`, which needs no
 table. A profile never comes from a request's headers or query, as clients of the gateway write those."""
+TRANSMITTERS = """\
+One table for each transmitter of security events, named by exactly the `iss` of its events; see
+[protocols.md](protocols.md). It may name identities of `issuers` only."""
 PRINCIPALS = """\
 One table for each caller that shows itself by a key or a certificate ([access.md](access.md)). `tokenward key` makes a
 key, and prints its digest; a key in `keys` is a table of its own."""
 EXAMPLES = {
+    "transmitters": f"""\
+```toml
+[{PER_TRANSMITTER}]
+jwks_uri = "https://idp/keys"
+audiences = ["https://revocation.example.com"]
+issuers = ["https://idp/realms/acme"]
+```""",
     "principals": """\
 ```toml
 [principals.edge]
@@ -107,6 +120,11 @@ def principal_rows() -> Iterator[Row]:
     yield from rows(KeySettings, f"{PER_PRINCIPAL}.keys.")
 
 
+def transmitter_rows() -> Iterator[Row]:
+    """The settings of one transmitter of security events."""
+    return rows(TransmitterSettings, f"{PER_TRANSMITTER}.")
+
+
 def settings_page() -> str:
     """`docs/settings.md`."""
     parts = [
@@ -126,6 +144,10 @@ def settings_page() -> str:
         PRINCIPALS,
         EXAMPLES["principals"],
         _table(("name", "value", "default", "meaning"), [_cells(row) for row in principal_rows()]),
+        "## Transmitters",
+        TRANSMITTERS,
+        EXAMPLES["transmitters"],
+        _table(("name", "value", "default", "meaning"), [_cells(row) for row in transmitter_rows()]),
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -134,7 +156,11 @@ def metrics_page() -> str:
     """`docs/metrics.md`."""
     parts = ["# Metrics", MADE, "Prometheus' conventions; all names begin with `tokenward_`."]
     services = (
-        ("`tokenward api`", "Served at `/metrics` of the API.", API_METRICS + FEED_METRICS + ACCESS_METRICS),
+        (
+            "`tokenward api`",
+            "Served at `/metrics` of the API.",
+            API_METRICS + FEED_METRICS + PROTOCOL_METRICS + ACCESS_METRICS,
+        ),
         ("`tokenward worker`", "Served at `/metrics` of `metrics.worker_port`.", WORKER),
         ("`tokenward origins`", "Served at `/metrics` of `metrics.origins_port`.", ORIGINS),
         ("`tokenward route`", "Served at `/metrics` of `metrics.route_port`.", ROUTE),
@@ -144,6 +170,8 @@ def metrics_page() -> str:
         parts += [f"## {service}", where, _table(("name", "kind", "labels", "meaning"), cells)]
     return "\n\n".join(parts) + "\n"
 
+
+API = API_METRICS + FEED_METRICS + PROTOCOL_METRICS + ACCESS_METRICS
 
 PAGES = {"settings.md": settings_page, "metrics.md": metrics_page}
 """File name -> what it must hold."""

@@ -8,6 +8,7 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from api.profiles import named
 from tokenward.access_sections import AccessSettings, PrincipalSettings, access_by
 from tokenward.audit_sections import AuditSettings
+from tokenward.inbound_sections import InboundSection, TransmitterSettings
 from tokenward.redis_settings import RedisSettings
 from tokenward.section import Section
 from tokenward.token_sections import AuthzSettings, IssuerSettings
@@ -272,6 +273,10 @@ class Sections(Section):
     audit: AuditSettings = AuditSettings()
     authz: dict[str, AuthzSettings] = Field(
         default={}, description="The profiles of `/authz`, by name; `default` is the one of `/authz` itself."
+    )
+    inbound: InboundSection = InboundSection()
+    transmitters: dict[str, TransmitterSettings] = Field(
+        default={}, description="Who may tell of security events, by the `iss` of its events."
     )
     principals: dict[str, PrincipalSettings] = Field(
         default={}, description="Who may call the API, by the name that the audit trail has for them."

@@ -39,10 +39,12 @@ from revocation.pending_redis import RedisPending
 from revocation.redis import RedisRegistry
 from revocation.registry import Whole
 from revocation.replica import Replica
+from revocation.seen import RedisSeen
 from revocation.shards import Shards
 from tokenward import __version__, forests, odds_files
 from tokenward.access_sections import access_by
 from tokenward.faults import Failure
+from tokenward.inbound_sections import inbound_by
 from tokenward.policies import PolicyFile
 from tokenward.sections import OriginsSettings, WorkerSettings
 from tokenward.settings import Settings
@@ -310,6 +312,14 @@ def api_of(settings: Settings, registry: Whole) -> tuple[Api, Replica, Followers
         issuers=trusted_of(settings),
         profiles={name: section.profile() for name, section in settings.authz.items()},
         limits=FeedLimits(**settings.feed.model_dump()),
+        protocols=inbound_by(settings.inbound, settings.transmitters),
+        seen=RedisSeen(
+            redis_of(settings),
+            settings.key,
+            settings.redis.prefix,
+            kept_ms=settings.inbound.seen_s * 1000,
+            most=settings.inbound.seen,
+        ),
     )
     return app, replica, followers
 

@@ -37,6 +37,8 @@ class Caller:
     scopes: frozenset[Scope] = frozenset()
     #: None: everybody's.
     issuers: frozenset[str] | None = frozenset()
+    #: The OAuth clients that it is.
+    clients: frozenset[str] = frozenset()
     #: Several at once while one takes the place of another.
     keys: tuple[HashedKey, ...] = ()
     #: Names of certificates: a URI of the subject's alternative names, or, without a colon, a common name.
@@ -48,7 +50,14 @@ class Caller:
 
     def principal(self, kind: Kind) -> Principal:
         """The caller, as it has shown itself."""
-        return Principal(name=self.name, kind=kind, verbs=self.verbs, scopes=self.scopes, issuers=self.issuers)
+        return Principal(
+            name=self.name,
+            kind=kind,
+            verbs=self.verbs,
+            scopes=self.scopes,
+            issuers=self.issuers,
+            clients=self.clients,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,6 +79,8 @@ class Access:
     tenant_claim: str | None = None
     #: The issuers of each tenant.
     tenants: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    #: Where global token revocation is asked for, as the issuers call it: their tokens for that are credentials there.
+    sign_out_url: str | None = None
     #: Administrative requests of one caller within `window_s`.
     requests: int = 600
     #: Wrong credentials from one address within `window_s` before no unknown ones are looked at.

@@ -16,6 +16,7 @@ from api.access.certificates import Certificate
 from api.access.credentials import HEADERS, Field, Shown, shown
 from api.access.grants import EVERYWHERE, granted, words_of
 from api.access.principal import Principal
+from api.access.sign_out import is_sign_out, signed_out_by
 from api.compact import Invalid, Payload
 from api.tokens import Token, Tokens, header_safe
 from revocation.replica import Replica
@@ -133,9 +134,13 @@ class Authenticator:
         return Known(caller.principal("key"), until, None, set())
 
     async def _of_token(self, secret: bytes) -> Known:
-        if self._access.audience is None:
-            raise Unproven("token")
+        url = self._access.sign_out_url
         try:
+            if url is not None and is_sign_out(secret):
+                principal, until = await signed_out_by(secret, self._tokens, url)
+                return Known(principal, until, None, set())
+            if self._access.audience is None:
+                raise Unproven("token")
             token, payload = await self._tokens.prove(secret, self._access.audience)
         except Invalid as invalid:
             raise Unproven(f"token_{invalid.reason}") from None

@@ -102,6 +102,12 @@ RULES = (
     Rule("POST", "/v1/bulk/{bulk}/dry-run", Ask.ANYBODY, administrative=True),
     Rule("POST", "/v1/bulk/{bulk}/submit", Ask.ANYBODY, administrative=True),
     Rule("POST", "/v1/bulk/{bulk}/undo", Ask.ANYBODY, administrative=True),
+    Rule("POST", "/v1/introspect", Verb.INTROSPECT, shape="oauth"),
+    # To be the client that a token was issued to is the right to give it up.
+    Rule("POST", "/oauth2/revoke", Ask.ANYBODY, administrative=True, shape="oauth"),
+    Rule("POST", "/v1/global-token-revocation", Verb.SIGN_OUT, administrative=True),
+    # A security event is signed by who sent it.
+    Rule("POST", "/v1/ssf/events", Ask.OWN, shape="set"),
 )
 
 _BY_PREFIX = {"/authz": (ANY, "/authz")}

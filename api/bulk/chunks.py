@@ -5,8 +5,9 @@ decided up to that moment, so what anybody decided later stands, whatever came f
 bulk found there is put back as a decision of the moment after: so a release that somebody made meanwhile stands, too.
 Each of these may be applied any number of times.
 
-Of two equally strong decisions an entry keeps the name of the first; one that was made after the bulk about somebody
-whom the bulk refuses stands after the undoing under the bulk's reason, and until the later end of the two.
+An entry does not tell what it was merged from. So a decision that somebody made later about whom the bulk refuses
+stands after the undoing as it was merged: where it is no stronger, under the bulk's reason and as strong as the bulk's,
+until the later end of the two. Whoever wants less releases that one entry.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -37,10 +38,11 @@ def applied(bulk: Bulk, subjects: Sequence[Subject], found: Sequence[Revocation 
     return [release(entry, bulk.decided_at, bulk.by) for entry in live]
 
 
-def before(bulk: Bulk, subjects: Sequence[Subject], found: Sequence[Revocation | None]) -> list[Revocation]:
+def before(bulk: Bulk, found: Sequence[Revocation | None]) -> list[Revocation]:
     """Of what was found, what is not the bulk's own: a chunk that is begun again finds that."""
-    own = {decision.subject: decision.id for decision in decisions_of(bulk, subjects)}
-    return [entry for entry in found if entry is not None and entry.id != own[entry.subject]]
+    known = [entry for entry in found if entry is not None]
+    own = {decision.id for decision in decisions_of(bulk, [entry.subject for entry in known])}
+    return [entry for entry in known if entry.id not in own]
 
 
 def undoing(bulk: Bulk, subjects: Sequence[Subject], found: Mapping[Subject, Revocation], now: int) -> list[Revocation]:

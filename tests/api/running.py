@@ -13,6 +13,7 @@ from api.access.refused import OnRefused
 from api.app import Api, create_app
 from api.feed.limits import FeedLimits
 from api.profiles import Profile
+from api.protocols.inbound import InboundSettings
 from api.registrar import Registrar
 from api.server import Address, Limits, Tls, serving
 from api.trust import TrustedIssuer
@@ -76,8 +77,10 @@ class Running:
         feed: FeedLimits | None = None,
         pending: Pending | None = None,
         approval_scopes: Collection[Scope] = (),
+        approval_lines: int = 100,
         access: Access = OPEN_ACCESS,
         on_refused: OnRefused | None = None,
+        protocols: InboundSettings | None = None,
     ) -> None:
         self.shards = shards or [registry or MemoryRegistry("e1")]
         self.whole: Whole = self.shards[0] if len(self.shards) == 1 else Shards(self.shards)
@@ -99,12 +102,15 @@ class Running:
             lambda changes: self.followers.wait_for(changes, PATIENCE),
             approval_scopes=approval_scopes,
         )
-        self.writes = Writes(registrar=registrar, pending=self.pending, terms=lambda: TERMS)
+        self.writes = Writes(
+            registrar=registrar, pending=self.pending, terms=lambda: TERMS, approval_lines=approval_lines
+        )
         self._issuers = issuers
         self._profiles = profiles
         self._feed = feed
         self._access = access
         self._on_refused = on_refused
+        self._protocols = protocols
         self.metrics = CollectorRegistry()
         self.address: Address
         self.http: httpx.Client
@@ -125,6 +131,7 @@ class Running:
             limits=self._feed,
             access=self._access,
             on_refused=self._on_refused,
+            protocols=self._protocols,
         )
 
     def refuse(self, *entries: Revocation) -> None:
@@ -178,9 +185,11 @@ def running(
     feed: FeedLimits | None = None,
     pending: Pending | None = None,
     approval_scopes: Collection[Scope] = (),
+    approval_lines: int = 100,
     access: Access = OPEN_ACCESS,
     on_refused: OnRefused | None = None,
     tls: Tls | None = None,
+    protocols: InboundSettings | None = None,
     trust: ssl.SSLContext | bool = True,
 ) -> Iterator[Running]:
     """Serve while the block runs; `ready`: from the first snapshot on."""
@@ -193,8 +202,10 @@ def running(
         feed=feed,
         pending=pending,
         approval_scopes=approval_scopes,
+        approval_lines=approval_lines,
         access=access,
         on_refused=on_refused,
+        protocols=protocols,
     )
     with (
         serving(parts.app(), limits=limits, tls=tls) as address,

@@ -8,6 +8,7 @@ from api.access.metrics import ACCESS_METRICS
 from api.app import create_app
 from api.feed.metrics import FEED_METRICS
 from api.metrics import METRICS
+from api.protocols.metrics import PROTOCOL_METRICS
 from revocation.record import State
 from tests.api.running import KEY, Running, clock, entry
 
@@ -71,7 +72,7 @@ def test_what_is_shown_is_what_is_promised(fresh: Running) -> None:
 
     assert [
         (metric.name.removesuffix("_total"), metric.kind, metric.meaning)
-        for metric in METRICS + FEED_METRICS + ACCESS_METRICS
+        for metric in METRICS + FEED_METRICS + PROTOCOL_METRICS + ACCESS_METRICS
     ] == families
 
 

@@ -40,12 +40,21 @@ def hashed(name: str, until: int | None = None) -> HashedKey:
 
 
 def caller(
-    name: str, *words: str, issuers: frozenset[str] | None = None, until: int | None = None, **more: tuple[str, ...]
+    name: str,
+    *words: str,
+    issuers: frozenset[str] | None = None,
+    until: int | None = None,
+    certificates: tuple[str, ...] = (),
 ) -> Caller:
     """A caller with one key."""
     rights = granted(words)
     return Caller(
-        name=name, verbs=rights.verbs, scopes=rights.scopes, issuers=issuers, keys=(hashed(name, until),), **more
+        name=name,
+        verbs=rights.verbs,
+        scopes=rights.scopes,
+        issuers=issuers,
+        keys=(hashed(name, until),),
+        certificates=certificates,
     )
 
 
