@@ -13,6 +13,11 @@ from api.authz import PREFIX, Authz
 from api.authz_openapi import authz_paths
 from api.body import Message, Receive, Scope, Send
 from api.check import CheckPath
+from api.crowdsec.desk import Desk
+from api.crowdsec.ledger import Ledger
+from api.crowdsec.metrics import BouncerCollector
+from api.crowdsec.mount import CrowdSec, Mount
+from api.crowdsec.openapi import bouncer_paths
 from api.feed.feed import Feed
 from api.feed.limits import FeedLimits
 from api.feed.metrics import FeedCollector
@@ -28,6 +33,7 @@ from api.tokens import Tokens
 from api.trust import TrustedIssuer
 from api.view import RegistryView
 from revocation.followers import Followers
+from revocation.names import Sealer
 from revocation.registry import Whole
 from revocation.replica import Replica
 
@@ -38,7 +44,14 @@ class Api:
     """The ASGI application: serves the paths of gateways itself, and hands everything else to FastAPI."""
 
     def __init__(
-        self, gate: Gate, check: CheckPath, authz: Authz, feed: Feed, fastapi: FastAPI, counts: Counts
+        self,
+        gate: Gate,
+        check: CheckPath,
+        authz: Authz,
+        feed: Feed,
+        bouncers: Mount | None,
+        fastapi: FastAPI,
+        counts: Counts,
     ) -> None:
         #: Everything but the check path, `/authz` and the feed.
         self.fastapi = fastapi
@@ -46,6 +59,7 @@ class Api:
         self._check = check
         self._authz = authz
         self._feed = feed
+        self._bouncers = bouncers
         self._counts = counts
         self._raw: dict[str, Served] = {"/v1/check": check.check, "/v1/check/batch": check.batch}
 
@@ -66,6 +80,8 @@ class Api:
                 raise
         elif scope["type"] == "http" and scope["path"].startswith(PREFIX):
             await self._authz(scope, receive, send)
+        elif scope["type"] == "http" and self._bouncers is not None and self._bouncers.serves(scope["path"]):
+            await self._bouncers(scope, receive, send)
         elif scope["type"] == "http":
             feed = self._feed.raw.get(scope["path"])
             await (self._counted if feed is None else feed)(scope, receive, send)
@@ -99,12 +115,13 @@ def create_app(
     limits: FeedLimits | None = None,
     issuers: Sequence[TrustedIssuer] = (),
     profiles: Mapping[str, Profile] | None = None,
+    crowdsec: CrowdSec | None = None,
 ) -> Api:
     """Build the application. Its lifespan starts and stops `followers`, which fill `replica` from `registry`'s shards.
 
     `clock` gives epoch milliseconds; `digest_key` is the replica's, for look-ups by identity; `metrics` is what
     `/metrics` shows, where others may have registered too (a new one by default); `limits` bounds the feed. `/authz`
-    takes tokens of `issuers`, and has `profiles` besides the default one.
+    takes tokens of `issuers`, and has `profiles` besides the default one. `crowdsec` says where bouncers ask.
     """
     counts = Counts()
     feed = Feed(replica, followers.shards, clock, counts, limits or FeedLimits())
@@ -113,6 +130,8 @@ def create_app(
     shown = CollectorRegistry() if metrics is None else metrics
     shown.register(ApiCollector(counts, replica, followers, clock, tokens))
     shown.register(FeedCollector(feed))
+    desk = None if crowdsec is None else _desk(crowdsec, replica, followers, clock, digest_key)
+    shown.register(BouncerCollector(desk))
     view = RegistryView(replica, registry, clock, digest_key)
     fastapi = FastAPI(
         title="Tokenward",
@@ -126,9 +145,20 @@ def create_app(
     fastapi.include_router(replica_routes(feed.replicas))
     fastapi.include_router(service_routes(view, followers, shown, version))
     install(fastapi, counts.refusal)
-    fastapi.openapi = documented(fastapi, authz_paths(), feed_paths())  # type: ignore[method-assign]
+    told = {} if crowdsec is None else bouncer_paths(crowdsec.path)
+    fastapi.openapi = documented(fastapi, authz_paths(), feed_paths(), told)  # type: ignore[method-assign]
     authz = Authz(replica, tokens, profiles or {}, clock, counts)
-    return Api(Gate(), CheckPath(replica, clock, counts), authz, feed, fastapi, counts)
+    bouncers = None if crowdsec is None or desk is None else Mount(crowdsec.path, desk, counts)
+    return Api(Gate(), CheckPath(replica, clock, counts), authz, feed, bouncers, fastapi, counts)
+
+
+def _desk(
+    crowdsec: CrowdSec, replica: Replica, followers: Followers, clock: Callable[[], int], digest_key: bytes
+) -> Desk:
+    """Where bouncers are answered, told of addresses by the followers."""
+    ledger = Ledger(replica, clock)
+    followers.listen(ledger)
+    return Desk(ledger, crowdsec.names, Sealer(digest_key), replica, clock)
 
 
 def _following(followers: Followers, feed: Feed, tokens: Tokens) -> Callable[[FastAPI], Any]:

@@ -38,7 +38,7 @@ class Followers:
     ) -> None:
         self.replica = replica
         self.shards = registry.shards
-        self._listener: Listener | None = None
+        self._listeners: list[Listener] = []
         self.each = tuple(
             Follower(
                 shard,
@@ -54,8 +54,8 @@ class Followers:
         )
 
     def listen(self, listener: Listener) -> None:
-        """Tell `listener` from now on; call it before `start`."""
-        self._listener = listener
+        """Tell `listener`, too, from now on; call it before `start`."""
+        self._listeners.append(listener)
 
     @property
     def resyncs(self) -> int:
@@ -110,9 +110,9 @@ class Followers:
         self.stop()
 
     def _on_changes(self, shard: int, changes: Sequence[Change]) -> None:
-        if self._listener is not None:
-            self._listener.on_changes(shard, changes)
+        for listener in self._listeners:
+            listener.on_changes(shard, changes)
 
     def _on_snapshot(self, shard: int) -> None:
-        if self._listener is not None:
-            self._listener.on_snapshot(shard)
+        for listener in self._listeners:
+            listener.on_snapshot(shard)

@@ -17,6 +17,7 @@ SCRIPTS: dict[str, tuple[str, ...]] = {
     "changes": ("changes",),
     "place": ("history", "place"),
     "rights": ("rights",),
+    "name": ("name",),
 }
 """The scripts, and the files in `lua/` that each is made of."""
 

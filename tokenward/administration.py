@@ -100,15 +100,23 @@ def changed(changes: Sequence[Change], subject: Subject) -> Revocation | None:
     return next((change.entry for change in changes if change.entry.subject == subject), None)
 
 
-def _origin(text: str, key: bytes) -> Subject:
-    """The address, or the network of the width that gateways look up, in the form in which they do."""
+def named_origin(text: str) -> str:
+    """The address, or the network of the width that gateways look up, in the form in which they do.
+
+    Raises:
+        WrongUse: it is neither.
+    """
     try:
         value = str(ip_address(text)) if "/" not in text else str(ip_network(text))
     except ValueError:
         raise WrongUse("--ip takes an address, or a network such as 203.0.113.0/24.") from None
     if "/" in value and network_of(value.partition("/")[0]) != value:
         raise WrongUse("A network has 24 bits of an IPv4 address, or 48 of an IPv6 address: what gateways look up.")
-    return Subject(Scope.ORIGIN, digester(key, Scope.ORIGIN, "")(value))
+    return value
+
+
+def _origin(text: str, key: bytes) -> Subject:
+    return Subject(Scope.ORIGIN, digester(key, Scope.ORIGIN, "")(named_origin(text)))
 
 
 def _digest(text: str) -> bytes:

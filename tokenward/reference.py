@@ -9,6 +9,7 @@ from typing import Any, Literal, NamedTuple
 from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
+from api.crowdsec.metrics import BOUNCER_METRICS
 from api.feed.metrics import FEED_METRICS
 from api.metrics import METRICS as API_METRICS
 from tokenward.metrics import ORIGINS, ROUTE, WORKER
@@ -108,7 +109,7 @@ def metrics_page() -> str:
     """`docs/metrics.md`."""
     parts = ["# Metrics", MADE, "Prometheus' conventions; all names begin with `tokenward_`."]
     services = (
-        ("`tokenward api`", "Served at `/metrics` of the API.", API_METRICS + FEED_METRICS),
+        ("`tokenward api`", "Served at `/metrics` of the API.", API_METRICS + FEED_METRICS + BOUNCER_METRICS),
         ("`tokenward worker`", "Served at `/metrics` of `metrics.worker_port`.", WORKER),
         ("`tokenward origins`", "Served at `/metrics` of `metrics.origins_port`.", ORIGINS),
         ("`tokenward route`", "Served at `/metrics` of `metrics.route_port`.", ROUTE),

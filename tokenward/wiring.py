@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import SecretStr
 
 from api.app import Api, create_app
+from api.crowdsec.mount import CrowdSec
 from api.feed.limits import FeedLimits
 from api.trust import TrustedIssuer
 from detector.batch import RefreshBatch
@@ -29,7 +30,9 @@ from ingest.worker import Worker, WorkerTopics
 from revocation.connections import Access, Link, cluster, standalone, through_sentinels
 from revocation.followers import Followers
 from revocation.issuers import Issuer, Issuers
+from revocation.names import Names, Sealer
 from revocation.redis import RedisRegistry
+from revocation.redis_names import RedisNames
 from revocation.registry import Whole
 from revocation.replica import Replica
 from revocation.shards import Shards
@@ -130,6 +133,16 @@ def registry_of(settings: Settings) -> Shards:
     return Shards([RedisRegistry(link, redis.prefix, shard, redis.shards) for shard in range(redis.shards)])
 
 
+def names_of(settings: Settings) -> Names | None:
+    """Where addresses that are refused are named, sealed; None: nowhere, as no bouncer is to be told."""
+    return None if settings.crowdsec.path is None else RedisNames(redis_of(settings), settings.redis.prefix)
+
+
+def sealer_of(settings: Settings) -> Sealer | None:
+    """What seals their names."""
+    return None if settings.crowdsec.path is None else Sealer(settings.key)
+
+
 def worker_of(
     settings: Settings,
     *,
@@ -145,7 +158,7 @@ def worker_of(
     _formats(sources)
     reader = Reader(sources, issuers, ahead_ms=worker.ahead_s * 1000, back_ms=worker.too_old_s * 1000)
     return Worker(
-        Telemetry(reader, columns_of(settings), model_of(settings)),
+        Telemetry(reader, columns_of(settings), model_of(settings), sealer_of(settings)),
         exchange=_exchange(settings, sources, worker.group_id, worker.instance, worker.batch_size),
         registry=registry,
         rules=policy.rules,
@@ -171,6 +184,7 @@ def origins_of(
         exchange=_exchange(settings, [settings.topics.tallies], origins.group_id, origins.instance, origins.batch_size),
         registry=registry,
         rules=policy.rules,
+        names=names_of(settings),
         on_step=on_step,
         on_report=on_report,
         **_turns(settings, origins),
@@ -222,7 +236,9 @@ def api_of(settings: Settings, registry: Whole) -> tuple[Api, Replica, Followers
     """The API's application with its replica and the followers, which the application's lifespan starts and stops."""
     replica = Replica(settings.key, len(registry.shards))
     followers = Followers(registry, replica, clock)
+    path, names = settings.crowdsec.path, names_of(settings)
     app = create_app(
+        crowdsec=None if path is None or names is None else CrowdSec(path.rstrip("/"), names),
         replica=replica,
         registry=registry,
         followers=followers,

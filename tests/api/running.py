@@ -8,6 +8,7 @@ import httpx
 from prometheus_client import CollectorRegistry
 
 from api.app import Api, create_app
+from api.crowdsec.mount import CrowdSec
 from api.feed.limits import FeedLimits
 from api.profiles import Profile
 from api.server import Address, Limits, serving
@@ -64,6 +65,7 @@ class Running:
         profiles: Mapping[str, Profile] | None = None,
         shards: Sequence[Registry] | None = None,
         feed: FeedLimits | None = None,
+        crowdsec: CrowdSec | None = None,
     ) -> None:
         self.shards = shards or [registry or MemoryRegistry("e1")]
         self.whole: Whole = self.shards[0] if len(self.shards) == 1 else Shards(self.shards)
@@ -75,6 +77,7 @@ class Running:
         self._issuers = issuers
         self._profiles = profiles
         self._feed = feed
+        self._crowdsec = crowdsec
         self.metrics = CollectorRegistry()
         self.address: Address
         self.http: httpx.Client
@@ -92,6 +95,7 @@ class Running:
             issuers=self._issuers,
             profiles=self._profiles,
             limits=self._feed,
+            crowdsec=self._crowdsec,
         )
 
     def refuse(self, *entries: Revocation) -> None:
@@ -143,9 +147,12 @@ def running(
     profiles: Mapping[str, Profile] | None = None,
     shards: Sequence[Registry] | None = None,
     feed: FeedLimits | None = None,
+    crowdsec: CrowdSec | None = None,
 ) -> Iterator[Running]:
     """Serve while the block runs; `ready`: from the first snapshot on."""
-    parts = Running(registry, check_clock, issuers=issuers, profiles=profiles, shards=shards, feed=feed)
+    parts = Running(
+        registry, check_clock, issuers=issuers, profiles=profiles, shards=shards, feed=feed, crowdsec=crowdsec
+    )
     with serving(parts.app(), limits=limits) as address, httpx.Client(base_url=address.url, timeout=10) as http:
         parts.address, parts.http = address, http
         if ready:

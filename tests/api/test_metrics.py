@@ -4,6 +4,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from api.app import create_app
+from api.crowdsec.metrics import BOUNCER_METRICS
 from api.feed.metrics import FEED_METRICS
 from api.metrics import METRICS
 from revocation.record import State
@@ -68,7 +69,8 @@ def test_what_is_shown_is_what_is_promised(fresh: Running) -> None:
     families = [(family.name, family.type, family.documentation) for family in text_string_to_metric_families(text)]
 
     assert [
-        (metric.name.removesuffix("_total"), metric.kind, metric.meaning) for metric in METRICS + FEED_METRICS
+        (metric.name.removesuffix("_total"), metric.kind, metric.meaning)
+        for metric in METRICS + FEED_METRICS + BOUNCER_METRICS
     ] == families
 
 
