@@ -69,12 +69,12 @@ def documented(app: FastAPI, *others: Json) -> Callable[[], Json]:
     def openapi() -> Json:
         if not made:
             document = generate()
-            document["paths"] = reduce(or_, [_check_paths(), *others, document["paths"]])
-            document.setdefault("components", {}).setdefault("schemas", {}).update(_schemas())
             for path in document["paths"].values():
                 for operation in path.values():
                     # FastAPI's own error shape is never answered here.
                     operation["responses"].pop("422", None)
+            document["paths"] = reduce(or_, [_check_paths(), *others, document["paths"]])
+            document.setdefault("components", {}).setdefault("schemas", {}).update(_schemas())
             for unused in ("HTTPValidationError", "ValidationError"):
                 document["components"]["schemas"].pop(unused, None)
             made.append(document)

@@ -19,8 +19,8 @@ Network = IPv4Network | IPv6Network
 MOST_PARAMETERS: Final = 32
 NO_ADDRESS: Final = "ip and range take an address or a network."
 UNREADABLE: Final = "The query cannot be read."
-_TRUE: Final = frozenset({"1", "t", "T", "TRUE", "true", "True"})
-_FALSE: Final = frozenset({"0", "f", "F", "FALSE", "false", "False"})
+TRUE: Final = frozenset({"1", "t", "T", "TRUE", "true", "True"})
+FALSE: Final = frozenset({"0", "f", "F", "FALSE", "false", "False"})
 
 
 class Asked(NamedTuple):
@@ -72,7 +72,7 @@ def asked(scope: Scope) -> Asked:
     """
     try:
         text = scope["query_string"].decode("ascii")
-        pairs = parse_qsl(text, errors="strict", max_num_fields=MOST_PARAMETERS)
+        pairs = parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=MOST_PARAMETERS)
     except ValueError:  # not ASCII, not UTF-8, or too many
         raise Trouble(HTTPStatus.BAD_REQUEST, UNREADABLE) from None
     said = dict(reversed(pairs))
@@ -95,9 +95,9 @@ def _words(text: str | None) -> list[str]:
 
 
 def _boolean(text: str) -> bool:
-    if text not in _TRUE | _FALSE:
+    if text not in TRUE | FALSE:
         raise Trouble(HTTPStatus.BAD_REQUEST, "contains is true or false.")
-    return text in _TRUE
+    return text in TRUE
 
 
 def _network(text: str) -> Network:

@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 
+from api.crowdsec.asked import FALSE, TRUE
 from api.crowdsec.wire import BAN, CAPTCHA, decision_of, list_of, stream_of, trouble_of
 from api.examples import UNTIL
 
@@ -27,6 +28,14 @@ _STREAM: Json = {
     "type": "object",
     "required": ["new", "deleted"],
     "properties": {"new": _DECISIONS, "deleted": _DECISIONS},
+}
+_REPORT: Json = {
+    "type": "object",
+    "required": ["remediation_components"],
+    "properties": {
+        "remediation_components": {"type": "array", "minItems": 1, "maxItems": 1, "items": {"type": "object"}},
+        "log_processors": {"anyOf": [{"type": "array"}, {"type": "null"}]},
+    },
 }
 _MESSAGE: Json = {"type": "object", "required": ["message"], "properties": {"message": {"type": "string"}}}
 _TEXTS = {
@@ -56,13 +65,13 @@ def bouncer_paths(path: str) -> Json:
         "name": "contains",
         "in": "query",
         "description": "`false`: decisions within `ip` or `range`, instead of around it.",
-        "schema": {"type": "string", "enum": ["true", "false"], "default": "true"},
+        "schema": {"type": "string", "enum": sorted(TRUE | FALSE), "default": "true"},
     }
     startup: Json = {
         "name": "startup",
         "in": "query",
         "description": "`true`: everything that is condemned, instead of what changed.",
-        "schema": {"type": "string", "enum": ["true", "false"], "default": "false"},
+        "schema": {"type": "string", "default": "false"},
     }
     return {
         f"{path}/v1/decisions": {
@@ -98,7 +107,7 @@ def bouncer_paths(path: str) -> Json:
                 ),
                 "requestBody": {
                     "required": True,
-                    "content": {"application/json": {"schema": {"type": "object"}, "example": REPORT}},
+                    "content": {"application/json": {"schema": _REPORT, "example": REPORT}},
                 },
             }
         },
