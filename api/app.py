@@ -8,7 +8,13 @@ from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 from starlette.concurrency import run_in_threadpool
 
+from api.access.access import Access
+from api.access.authenticate import Authenticator
 from api.access.gate import Gate
+from api.access.metrics import AccessCollector
+from api.access.openapi import secured
+from api.access.refused import OnRefused, Refusals
+from api.access.rules import RULES, Table, served_by
 from api.authz import PREFIX, Authz
 from api.authz_openapi import authz_paths
 from api.body import Message, Receive, Scope, Send
@@ -16,14 +22,14 @@ from api.check import CheckPath
 from api.crowdsec.desk import Desk
 from api.crowdsec.ledger import Ledger
 from api.crowdsec.metrics import BouncerCollector
-from api.crowdsec.mount import CrowdSec, Mount
+from api.crowdsec.mount import CrowdSec, Mount, bouncer_rules
 from api.crowdsec.openapi import bouncer_paths
 from api.feed.feed import Feed
 from api.feed.limits import FeedLimits
 from api.feed.metrics import FeedCollector
 from api.feed.openapi import feed_paths
 from api.metrics import ApiCollector, Counts
-from api.openapi import DESCRIPTION, SUMMARY, documented
+from api.openapi import DESCRIPTION, SUMMARY, check_paths, documented
 from api.problems import install
 from api.profiles import Profile
 from api.routes.replicas import replica_routes
@@ -69,8 +75,11 @@ class Api:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, or the lifespan."""
-        if scope["type"] == "http":
-            self._gate.admit(scope)
+        if scope["type"] == "http" and not self._gate.passes(scope):
+            answering = await self._gate.judge(scope, send)
+            if answering is None:
+                return
+            send = answering
         raw = self._raw.get(scope["path"]) if scope["type"] == "http" else None
         if raw is not None:
             try:
@@ -111,17 +120,23 @@ def create_app(
     clock: Callable[[], int],
     digest_key: bytes,
     version: str,
+    access: Access,
     metrics: CollectorRegistry | None = None,
     limits: FeedLimits | None = None,
     issuers: Sequence[TrustedIssuer] = (),
     profiles: Mapping[str, Profile] | None = None,
     crowdsec: CrowdSec | None = None,
+    on_refused: OnRefused | None = None,
 ) -> Api:
     """Build the application. Its lifespan starts and stops `followers`, which fill `replica` from `registry`'s shards.
 
     `clock` gives epoch milliseconds; `digest_key` is the replica's, for look-ups by identity; `metrics` is what
     `/metrics` shows, where others may have registered too (a new one by default); `limits` bounds the feed. `/authz`
-    takes tokens of `issuers`, and has `profiles` besides the default one. `crowdsec` says where bouncers ask.
+    takes tokens of `issuers`, and has `profiles` besides the default one. `access` says who may come at all; refused
+    attempts are told to `on_refused`, which may block. `crowdsec` says where bouncers ask.
+
+    Raises:
+        ValueError: a route has no rule, or a rule no route.
     """
     counts = Counts()
     feed = Feed(replica, followers.shards, clock, counts, limits or FeedLimits())
@@ -132,13 +147,18 @@ def create_app(
     shown.register(FeedCollector(feed))
     desk = None if crowdsec is None else _desk(crowdsec, replica, followers, clock, digest_key)
     shown.register(BouncerCollector(desk))
+    bouncers = None if crowdsec is None or desk is None else Mount(crowdsec.path, desk, counts)
+    table, refusals = Table((*RULES, *(() if crowdsec is None else bouncer_rules(crowdsec.path)))), Refusals(on_refused)
+    authenticator = Authenticator(access, tokens, replica, clock)
+    gate = Gate(table, access, authenticator, refusals, counts, clock)
+    shown.register(AccessCollector(gate, authenticator, refusals))
     view = RegistryView(replica, registry, clock, digest_key)
     fastapi = FastAPI(
         title="Tokenward",
         summary=SUMMARY,
         description=DESCRIPTION,
         version=version,
-        lifespan=_following(followers, feed, tokens),
+        lifespan=_following(followers, feed, tokens, refusals),
         redoc_url=None,
     )
     fastapi.include_router(revocation_routes(view))
@@ -146,10 +166,11 @@ def create_app(
     fastapi.include_router(service_routes(view, followers, shown, version))
     install(fastapi, counts.refusal)
     told = {} if crowdsec is None else bouncer_paths(crowdsec.path)
-    fastapi.openapi = documented(fastapi, authz_paths(), feed_paths(), told)  # type: ignore[method-assign]
+    ahead = (check_paths(), authz_paths(), feed_paths(), told)
+    table.check(served_by(fastapi, *ahead))
+    fastapi.openapi = secured(documented(fastapi, *ahead), table)  # type: ignore[method-assign]
     authz = Authz(replica, tokens, profiles or {}, clock, counts)
-    bouncers = None if crowdsec is None or desk is None else Mount(crowdsec.path, desk, counts)
-    return Api(Gate(), CheckPath(replica, clock, counts), authz, feed, bouncers, fastapi, counts)
+    return Api(gate, CheckPath(replica, clock, counts), authz, feed, bouncers, fastapi, counts)
 
 
 def _desk(
@@ -161,7 +182,7 @@ def _desk(
     return Desk(ledger, crowdsec.names, Sealer(digest_key), replica, clock)
 
 
-def _following(followers: Followers, feed: Feed, tokens: Tokens) -> Callable[[FastAPI], Any]:
+def _following(followers: Followers, feed: Feed, tokens: Tokens, refusals: Refusals) -> Callable[[FastAPI], Any]:
     """The lifespan: requests are taken at once; `/readyz` says when the first snapshot has come."""
 
     @asynccontextmanager
@@ -169,9 +190,11 @@ def _following(followers: Followers, feed: Feed, tokens: Tokens) -> Callable[[Fa
         feed.recent.start()
         followers.start()
         tokens.start()
+        refusals.start()
         try:
             yield
         finally:
+            await refusals.stop()
             await tokens.stop()
             await run_in_threadpool(followers.stop)
 

@@ -29,9 +29,9 @@ Json = dict[str, Any]
 
 SUMMARY = "Is this token's session stolen? Asked by gateways, answered from memory."
 DESCRIPTION = """\
-Nobody is asked who they are yet: bind this API to an address that only gateways reach. Errors are problem+json
-(RFC 9457); the member `type` is stable. Members that do not apply are absent. Times are epoch milliseconds, but the
-claims of a token are as its JWT has them."""
+Every route but `/healthz` asks who calls, by a key, a token or a certificate, and what that caller may. Errors are
+problem+json (RFC 9457); the member `type` is stable. Members that do not apply are absent. Times are epoch
+milliseconds, but the claims of a token are as its JWT has them."""
 
 #: What each claim is for; `msgspec` knows the types only.
 CLAIMS = {
@@ -62,7 +62,7 @@ def refusals(*problems: Problem) -> dict[int | str, Json]:
 
 
 def documented(app: FastAPI, *others: Json) -> Callable[[], Json]:
-    """What `app.openapi` shall be: FastAPI's document with the check routes and the `others` in it, made once."""
+    """What `app.openapi` shall be: FastAPI's document with the `others` in it, made once."""
     made: list[Json] = []
     generate = app.openapi
 
@@ -73,7 +73,7 @@ def documented(app: FastAPI, *others: Json) -> Callable[[], Json]:
                 for operation in path.values():
                     # FastAPI's own error shape is never answered here.
                     operation["responses"].pop("422", None)
-            document["paths"] = reduce(or_, [_check_paths(), *others, document["paths"]])
+            document["paths"] = reduce(or_, [*others, document["paths"]])
             document.setdefault("components", {}).setdefault("schemas", {}).update(_schemas())
             for unused in ("HTTPValidationError", "ValidationError"):
                 document["components"]["schemas"].pop(unused, None)
@@ -83,7 +83,8 @@ def documented(app: FastAPI, *others: Json) -> Callable[[], Json]:
     return openapi
 
 
-def _check_paths() -> Json:
+def check_paths() -> Json:
+    """The check routes, which FastAPI does not serve."""
     return {
         "/v1/check": {
             "post": {

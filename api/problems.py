@@ -12,6 +12,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
+from revocation.challenges import MISSING
 from revocation.errors import RegistryUnavailable
 
 MEDIA_TYPE = "application/problem+json"
@@ -45,6 +46,14 @@ _RETRY = (("Retry-After", str(RETRY_SECONDS)),)
 BAD_REQUEST = Problem(
     "bad_request", HTTPStatus.BAD_REQUEST, "Bad request", "The request is not as `/docs` describes it."
 )
+UNAUTHENTICATED = Problem(
+    "unauthenticated",
+    HTTPStatus.UNAUTHORIZED,
+    "Unauthenticated",
+    "Nobody is shown by this request; see `docs/access.md`.",
+    (("WWW-Authenticate", MISSING.field()),),
+)
+FORBIDDEN = Problem("forbidden", HTTPStatus.FORBIDDEN, "Forbidden", "This caller may not do that.")
 NOT_FOUND = Problem("not_found", HTTPStatus.NOT_FOUND, "Not found", "There is nothing at this path; see `/docs`.")
 METHOD_NOT_ALLOWED = Problem(
     "method_not_allowed",
@@ -71,6 +80,13 @@ HEADERS_TOO_LARGE = Problem(
     "Headers too large",
     "The request's line and headers are too long.",
 )
+RATE_LIMITED = Problem(
+    "rate_limited",
+    HTTPStatus.TOO_MANY_REQUESTS,
+    "Too many requests",
+    "So much is not answered within that time; see `Retry-After`.",
+    _RETRY,
+)
 INTERNAL_ERROR = Problem(
     "internal_error",
     HTTPStatus.INTERNAL_SERVER_ERROR,
@@ -85,6 +101,13 @@ NOT_READY = Problem(
     _RETRY,
 )
 BUSY = Problem("busy", HTTPStatus.SERVICE_UNAVAILABLE, "Busy", "Too much is being asked at once.", _RETRY)
+UNVERIFIABLE = Problem(
+    "unverifiable",
+    HTTPStatus.SERVICE_UNAVAILABLE,
+    "Unverifiable",
+    "The keys of the token's issuer cannot be had now.",
+    _RETRY,
+)
 RESYNC = Problem(
     "resync",
     HTTPStatus.GONE,
@@ -101,15 +124,19 @@ REGISTRY_UNAVAILABLE = Problem(
 
 PROBLEMS = (
     BAD_REQUEST,
+    UNAUTHENTICATED,
+    FORBIDDEN,
     NOT_FOUND,
     METHOD_NOT_ALLOWED,
     TIMEOUT,
     TOO_LARGE,
     UNSUPPORTED_MEDIA_TYPE,
     HEADERS_TOO_LARGE,
+    RATE_LIMITED,
     INTERNAL_ERROR,
     NOT_READY,
     BUSY,
+    UNVERIFIABLE,
     RESYNC,
     REGISTRY_UNAVAILABLE,
 )

@@ -90,13 +90,17 @@ class Tokens:
         """
         compact = read_compact(token)
         keys = self._issued_by(compact.payload)
-        until = _admitted(compact, keys.issuer, self._clock())
-        key = await _key(keys, compact)
-        if not key.verifies(compact.signed, compact.signature):
-            raise Invalid("signature")
-        if until <= self._clock():
-            raise Invalid("expired")  # while it waited
-        return self._verified.remember(token, _token(compact, until, key))
+        return self._verified.remember(token, await self._proven(compact, keys, keys.issuer.audiences))
+
+    async def prove(self, token: bytes, audience: str) -> tuple[Token, Payload]:
+        """Verify a token that is to be for `audience`, whomever else its issuer's may be for; it is not remembered.
+
+        Raises:
+            Invalid: it is not good.
+            Unverifiable: its issuer's keys cannot be had.
+        """
+        compact = read_compact(token)
+        return await self._proven(compact, self._issued_by(compact.payload), (audience,)), compact.payload
 
     def read(self, token: bytes) -> Token:
         """Read a token that the gateway has verified, and remember it. Its form and its end are looked at again.
@@ -113,6 +117,15 @@ class Tokens:
             raise Invalid("expired")
         return self._read.remember(token, _token(compact, until, None))
 
+    async def _proven(self, compact: Compact, keys: KeySet, audiences: Sequence[str]) -> Token:
+        until = _admitted(compact, keys.issuer, audiences, self._clock())
+        key = await _key(keys, compact)
+        if not key.verifies(compact.signed, compact.signature):
+            raise Invalid("signature")
+        if until <= self._clock():
+            raise Invalid("expired")  # while it waited
+        return _token(compact, until, key)
+
     def _issued_by(self, payload: Payload) -> KeySet:
         iss = payload.get("iss")
         if not isinstance(iss, str):
@@ -123,7 +136,7 @@ class Tokens:
         return keys
 
 
-def _admitted(compact: Compact, issuer: TrustedIssuer, now: int) -> float:
+def _admitted(compact: Compact, issuer: TrustedIssuer, audiences: Sequence[str], now: int) -> float:
     """Whether the issuer would be believed if it had signed this; until when, epoch milliseconds."""
     if compact.alg not in issuer.algorithms:
         raise Invalid("algorithm")
@@ -131,7 +144,7 @@ def _admitted(compact: Compact, issuer: TrustedIssuer, now: int) -> float:
     typ = UNTYPED if compact.typ is None else typ_of(compact.typ)
     if typ not in issuer.types or "events" in payload or payload.get("typ") in FOREIGN_CLAIMED_TYPES:
         raise Invalid("type")
-    if issuer.audiences and not set(issuer.audiences) & set(_audience(payload)):
+    if audiences and not set(audiences) & set(_audience(payload)):
         raise Invalid("audience")
     return _in_time(payload, issuer.leeway_s, now)
 

@@ -6,6 +6,7 @@ It ends when its standard input does, so that it never outlives the bench.
 import sys
 import threading
 
+from api.access.access import OPEN_ACCESS
 from api.app import create_app
 from api.server import run
 from api.trust import TrustedIssuer
@@ -27,6 +28,7 @@ def main() -> None:
         followers=Followers(registry, replica, milliseconds),
         clock=milliseconds,
         digest_key=KEY,
+        access=OPEN_ACCESS,
         version="bench",
         issuers=[issuer],
     )

@@ -6,12 +6,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from pydantic import BaseModel, SecretStr
+from pydantic import AwareDatetime, BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
+from api.access.metrics import ACCESS_METRICS
 from api.crowdsec.metrics import BOUNCER_METRICS
 from api.feed.metrics import FEED_METRICS
 from api.metrics import METRICS as API_METRICS
+from tokenward.access_sections import KeySettings, PrincipalSettings
 from tokenward.metrics import ORIGINS, ROUTE, WORKER
 from tokenward.sections import Sections
 from tokenward.settings import PREFIX
@@ -25,6 +27,7 @@ environment, which wins; tables and lists are JSON in the environment. A variabl
 holds the value, for secrets: `TOKENWARD_DIGEST_KEY_FILE`, `TOKENWARD_REDIS__URL_FILE`."""
 PER_ISSUER = 'issuers."https://idp/realms/acme"'
 PER_PROFILE = "authz.NAME"
+PER_PRINCIPAL = "principals.NAME"
 ISSUERS = """\
 One table for each issuer, named by exactly the `iss` of its access tokens. Telemetry is mapped to it by `format` and
 `tenant`; `visible` says what a gateway can match, and so what a decision about a session becomes. The others say which
@@ -32,7 +35,20 @@ of its tokens `/authz` takes ([tokens.md](tokens.md))."""
 PROFILES = """\
 One table for each profile of `/authz`. Gateways ask `/authz:NAME`; `/authz` is the profile `default`, which needs no
 table. A profile never comes from a request's headers or query, as clients of the gateway write those."""
+PRINCIPALS = """\
+One table for each caller that shows itself by a key or a certificate ([access.md](access.md)). `tokenward key` makes a
+key, and prints its digest; a key in `keys` is a table of its own."""
 EXAMPLES = {
+    "principals": """\
+```toml
+[principals.edge]
+may = ["check", "follow"]
+everywhere = true
+keys = [
+    { sha256 = "0d5fa2e1a4ba07ffb71d3ab4bd90a3a8a10a9ac0e0fd6fae1b8ee4b5e0e0b8f1", until = 2027-01-31T00:00:00Z },
+    { sha256 = "6f3d1c52bd2f9e0a8a7c5c3f1f0e5d4b3a29181706f5e4d3c2b1a09f8e7d6c5b" },
+]
+```""",
     "issuers": f"""\
 ```toml
 [{PER_ISSUER}]
@@ -86,6 +102,12 @@ def profile_rows() -> Iterator[Row]:
     return rows(AuthzSettings, f"{PER_PROFILE}.")
 
 
+def principal_rows() -> Iterator[Row]:
+    """The settings of one principal, and of one of its keys."""
+    yield from rows(PrincipalSettings, f"{PER_PRINCIPAL}.")
+    yield from rows(KeySettings, f"{PER_PRINCIPAL}.keys.")
+
+
 def settings_page() -> str:
     """`docs/settings.md`."""
     parts = [
@@ -101,6 +123,10 @@ def settings_page() -> str:
         PROFILES,
         EXAMPLES["authz"],
         _table(("name", "value", "default", "meaning"), [_cells(row) for row in profile_rows()]),
+        "## Principals",
+        PRINCIPALS,
+        EXAMPLES["principals"],
+        _table(("name", "value", "default", "meaning"), [_cells(row) for row in principal_rows()]),
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -109,7 +135,11 @@ def metrics_page() -> str:
     """`docs/metrics.md`."""
     parts = ["# Metrics", MADE, "Prometheus' conventions; all names begin with `tokenward_`."]
     services = (
-        ("`tokenward api`", "Served at `/metrics` of the API.", API_METRICS + FEED_METRICS + BOUNCER_METRICS),
+        (
+            "`tokenward api`",
+            "Served at `/metrics` of the API.",
+            API_METRICS + FEED_METRICS + BOUNCER_METRICS + ACCESS_METRICS,
+        ),
         ("`tokenward worker`", "Served at `/metrics` of `metrics.worker_port`.", WORKER),
         ("`tokenward origins`", "Served at `/metrics` of `metrics.origins_port`.", ORIGINS),
         ("`tokenward route`", "Served at `/metrics` of `metrics.route_port`.", ROUTE),
@@ -151,6 +181,8 @@ WORDS: dict[Any, str] = {
     Path: "path",
     SecretStr: "secret text",
     Any: "anything",
+    AwareDatetime: "moment",
+    KeySettings: "tables",
 }
 
 
@@ -171,6 +203,8 @@ def _shape(annotation: Any) -> str:
 
 
 def _default(field: FieldInfo) -> str:
+    if field.is_required():
+        return "must be given"
     value = field.default
     if isinstance(value, SecretStr):
         value = value.get_secret_value()

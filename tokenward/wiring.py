@@ -7,9 +7,12 @@ from typing import Any
 
 from pydantic import SecretStr
 
+from api.access.access import Access as ApiAccess
+from api.access.access import is_loopback
 from api.app import Api, create_app
 from api.crowdsec.mount import CrowdSec
 from api.feed.limits import FeedLimits
+from api.server import Tls
 from api.trust import TrustedIssuer
 from detector.batch import RefreshBatch
 from detector.model import Forest
@@ -37,6 +40,7 @@ from revocation.registry import Whole
 from revocation.replica import Replica
 from revocation.shards import Shards
 from tokenward import __version__, forests, odds_files
+from tokenward.access_sections import access_by
 from tokenward.faults import Failure
 from tokenward.policies import PolicyFile
 from tokenward.sections import OriginsSettings, WorkerSettings
@@ -232,6 +236,34 @@ def route_of(
     )
 
 
+def access_of(settings: Settings) -> ApiAccess:
+    """Who may call the API.
+
+    Raises:
+        Failure: everybody could from elsewhere, or nobody can at all.
+    """
+    access = access_by(settings.access, settings.principals)
+    if access.open and not is_loopback(settings.api.host):
+        raise Failure(
+            f"access.mode is open and api.host is {settings.api.host}: anybody who reaches it could do anything; set "
+            "access.mode to required, and make a key with `tokenward key`."
+        )
+    if not access.open and not access.callers and access.audience is None:
+        raise Failure(
+            "Nobody could call the API: make a key with `tokenward key` and name its owner in [principals.NAME], set "
+            "access.audience, or, on loopback, access.mode to open."
+        )
+    return access
+
+
+def tls_of(settings: Settings) -> Tls | None:
+    """By what the API's connections are encrypted."""
+    api = settings.api
+    if api.tls_certfile is None or api.tls_keyfile is None:
+        return None
+    return Tls(api.tls_certfile, api.tls_keyfile, api.tls_client_cafile)
+
+
 def api_of(settings: Settings, registry: Whole) -> tuple[Api, Replica, Followers]:
     """The API's application with its replica and the followers, which the application's lifespan starts and stops."""
     replica = Replica(settings.key, len(registry.shards))
@@ -245,6 +277,7 @@ def api_of(settings: Settings, registry: Whole) -> tuple[Api, Replica, Followers
         clock=clock,
         digest_key=settings.key,
         version=__version__,
+        access=access_of(settings),
         issuers=trusted_of(settings),
         profiles={name: section.profile() for name, section in settings.authz.items()},
         limits=FeedLimits(**settings.feed.model_dump()),

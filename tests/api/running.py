@@ -1,17 +1,20 @@
 """A running API for the tests: the real server on a free port, a registry in memory, and a clock that stands still."""
 
 import socket
+import ssl
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import httpx
 from prometheus_client import CollectorRegistry
 
+from api.access.access import OPEN_ACCESS, Access
+from api.access.refused import OnRefused
 from api.app import Api, create_app
 from api.crowdsec.mount import CrowdSec
 from api.feed.limits import FeedLimits
 from api.profiles import Profile
-from api.server import Address, Limits, serving
+from api.server import Address, Limits, Tls, serving
 from api.trust import TrustedIssuer
 from revocation.followers import Followers
 from revocation.memory import MemoryRegistry
@@ -66,6 +69,8 @@ class Running:
         shards: Sequence[Registry] | None = None,
         feed: FeedLimits | None = None,
         crowdsec: CrowdSec | None = None,
+        access: Access = OPEN_ACCESS,
+        on_refused: OnRefused | None = None,
     ) -> None:
         self.shards = shards or [registry or MemoryRegistry("e1")]
         self.whole: Whole = self.shards[0] if len(self.shards) == 1 else Shards(self.shards)
@@ -78,6 +83,8 @@ class Running:
         self._profiles = profiles
         self._feed = feed
         self._crowdsec = crowdsec
+        self._access = access
+        self._on_refused = on_refused
         self.metrics = CollectorRegistry()
         self.address: Address
         self.http: httpx.Client
@@ -96,6 +103,8 @@ class Running:
             profiles=self._profiles,
             limits=self._feed,
             crowdsec=self._crowdsec,
+            access=self._access,
+            on_refused=self._on_refused,
         )
 
     def refuse(self, *entries: Revocation) -> None:
@@ -148,12 +157,27 @@ def running(
     shards: Sequence[Registry] | None = None,
     feed: FeedLimits | None = None,
     crowdsec: CrowdSec | None = None,
+    access: Access = OPEN_ACCESS,
+    on_refused: OnRefused | None = None,
+    tls: Tls | None = None,
+    trust: ssl.SSLContext | bool = True,
 ) -> Iterator[Running]:
     """Serve while the block runs; `ready`: from the first snapshot on."""
     parts = Running(
-        registry, check_clock, issuers=issuers, profiles=profiles, shards=shards, feed=feed, crowdsec=crowdsec
+        registry,
+        check_clock,
+        issuers=issuers,
+        profiles=profiles,
+        shards=shards,
+        feed=feed,
+        crowdsec=crowdsec,
+        access=access,
+        on_refused=on_refused,
     )
-    with serving(parts.app(), limits=limits) as address, httpx.Client(base_url=address.url, timeout=10) as http:
+    with (
+        serving(parts.app(), limits=limits, tls=tls) as address,
+        httpx.Client(base_url=address.url, timeout=10, verify=trust) as http,
+    ):
         parts.address, parts.http = address, http
         if ready:
             until(lambda: parts.followers.ready, "the first snapshot", seconds=5)

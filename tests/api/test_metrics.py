@@ -3,6 +3,8 @@
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from api.access.access import OPEN_ACCESS
+from api.access.metrics import ACCESS_METRICS
 from api.app import create_app
 from api.crowdsec.metrics import BOUNCER_METRICS
 from api.feed.metrics import FEED_METRICS
@@ -70,7 +72,7 @@ def test_what_is_shown_is_what_is_promised(fresh: Running) -> None:
 
     assert [
         (metric.name.removesuffix("_total"), metric.kind, metric.meaning)
-        for metric in METRICS + FEED_METRICS + BOUNCER_METRICS
+        for metric in METRICS + FEED_METRICS + BOUNCER_METRICS + ACCESS_METRICS
     ] == families
 
 
@@ -83,6 +85,7 @@ def test_two_applications_do_not_share_a_registry_of_metrics(fresh: Running) -> 
             followers=fresh.followers,
             clock=clock,
             digest_key=KEY,
+            access=OPEN_ACCESS,
             version="1.2.3",
             metrics=fresh.metrics,
         )

@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
+from hashlib import sha256
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from subprocess import Popen
@@ -20,6 +21,8 @@ from tests.servers.issuer import Issuer, SigningKey, issuing
 from tests.servers.process import end, free_port, start, until
 from tests.servers.redis import RedisServer, redis_server
 
+API_KEY = "tw_REPLACE-THIS-BY-THE-KEY-OF-THIS-GATEWAY-000"
+"""The key that stands in our configurations."""
 KEY = "0123456789abcdef0123456789abcdef"
 ISS = "https://idp.example/realms/acme"
 COOKIE = "access_token"
@@ -27,6 +30,12 @@ HOUR_S = 3_600
 HONEST = SigningKey("k1")
 FOREIGN = SigningKey("k1", number=1)
 """Another key under the same name: what a forger signs with."""
+PRINCIPAL = {
+    "may": ["check", "follow", "read"],
+    "everywhere": True,
+    "keys": [{"sha256": sha256(API_KEY.encode()).hexdigest()}],
+}
+SHOWN = {"X-Api-Key": API_KEY}
 PROFILE = {"cookie": COOKIE, "address_header": "x-real-ip"}
 
 
@@ -89,6 +98,7 @@ class Registry:
             "REDIS__URL": house.redis.url,
             "API__PORT": str(self.port),
             "ISSUERS": json.dumps({ISS: {"jwks_uri": house.issuer.uri}}),
+            "PRINCIPALS": json.dumps({"gateway": PRINCIPAL}),
             "AUTHZ": json.dumps({"default": {**PROFILE, **profile}}),
         }
         given = [f"TOKENWARD_{name}={value}" for name, value in settings.items()]
@@ -98,7 +108,7 @@ class Registry:
 
     def status(self, path: str, bearer: str | None = None) -> int:
         """The status of a GET; 0 while nobody answers."""
-        headers = {} if bearer is None else {"Authorization": f"Bearer {bearer}"}
+        headers = SHOWN if bearer is None else {**SHOWN, "Authorization": f"Bearer {bearer}"}
         with (
             closing(HTTPConnection("127.0.0.1", self.port, timeout=10)) as connection,
             suppress(OSError, HTTPException),
@@ -110,7 +120,7 @@ class Registry:
     def says(self, path: str, bearer: str) -> str | None:
         """What it says of a token."""
         with closing(HTTPConnection("127.0.0.1", self.port, timeout=10)) as connection:
-            connection.request("GET", path, headers={"Authorization": f"Bearer {bearer}"})
+            connection.request("GET", path, headers={**SHOWN, "Authorization": f"Bearer {bearer}"})
             return connection.getresponse().headers["X-Token-Status"]
 
     def until_ready(self) -> None:
@@ -145,7 +155,7 @@ class Registry:
     def follows(self, name: str) -> bool:
         """Whether a replica of that name is known to follow."""
         with closing(HTTPConnection("127.0.0.1", self.port, timeout=10)) as connection:
-            connection.request("GET", "/v1/revocations/replicas")
+            connection.request("GET", "/v1/revocations/replicas", headers=SHOWN)
             return f'"{name}"' in connection.getresponse().read().decode()
 
     def kill(self) -> None:

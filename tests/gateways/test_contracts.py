@@ -4,6 +4,7 @@ Each `Asking` is what the gateway sends to `/authz` for the client's request, as
 built from our own configuration file, so that a wrong address, prefix or header list in there shows.
 """
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPResponse
@@ -57,6 +58,8 @@ def envoy(method: str, path: str, headers: Headers) -> Asking:
     authz = envoy_filter("ext_authz")
     allowed = {"authorization"} | {pattern["exact"] for pattern in authz["allowed_headers"]["patterns"]}
     own = [("Host", "shop.example"), ("Content-Length", "0"), ("X-Real-IP", "203.0.113.7")]
+    added = authz["http_service"]["authorization_request"]["headers_to_add"]
+    own += [(header["key"], header["value"]) for header in added]
     passed = [(name, value) for name, value in headers if name.lower() in allowed]
     return Asking(method, authz["http_service"]["path_prefix"] + path, [*own, *passed])
 
@@ -81,7 +84,9 @@ def target(address: str) -> str:
 
 def traefik(method: str, path: str, headers: Headers) -> Asking:
     """Traefik: GET, and of the client's headers those in authRequestHeaders."""
-    auth = read("traefik/dynamic.yaml")["http"]["middlewares"]["tokenward"]["forwardAuth"]
+    middlewares = read("traefik/dynamic.yaml")["http"]["middlewares"]
+    auth, written = middlewares["tokenward"]["forwardAuth"], middlewares["unforged"]["headers"]["customRequestHeaders"]
+    headers = [*headers, *((name, value) for name, value in written.items() if value)]
     wanted = {name.lower() for name in auth["authRequestHeaders"]}
     passed = [(name, value) for name, value in headers if name.lower() in wanted]
     return Asking("GET", target(auth["address"]), [*forwarded(method, path), ("X-Real-Ip", "203.0.113.7"), *passed])
@@ -100,7 +105,8 @@ def kong(method: str, path: str, headers: Headers) -> Asking:
     """Kong: our function sends GET with Authorization, Cookie and the address."""
     del method, path
     passed = [(name, value) for name, value in headers if name.lower() in {"authorization", "cookie"}]
-    return Asking("GET", "/authz", [("X-Real-IP", "203.0.113.7"), *passed])
+    (key,) = re.findall(r'\["X-Api-Key"\] = "([^"]+)"', (CONFIGURATIONS / "kong" / "kong.yaml").read_text())
+    return Asking("GET", "/authz", [("X-Real-IP", "203.0.113.7"), ("X-Api-Key", key), *passed])
 
 
 ASKS: dict[str, Callable[[str, str, Headers], Asking]] = {
@@ -216,8 +222,9 @@ def test_traefik_removes_what_clients_claim_before_it_asks() -> None:
     removed = http["middlewares"]["unforged"]["headers"]["customRequestHeaders"]
     auth = http["middlewares"]["tokenward"]["forwardAuth"]
 
-    assert ["unforged", "tokenward"] == http["routers"]["application"]["middlewares"]
-    assert {*TOLD, *(name.replace("-", "_") for name in TOLD)} == set(removed)
+    assert ["unforged", "tokenward", "unkeyed"] == http["routers"]["application"]["middlewares"]
+    assert {"X-Api-Key": ""} == http["middlewares"]["unkeyed"]["headers"]["customRequestHeaders"]
+    assert {*TOLD, *(name.replace("-", "_") for name in TOLD)} == {name for name, value in removed.items() if not value}
     assert {""} == set(removed.values())
     assert (False, TOLD) == (auth["trustForwardHeader"], auth["authResponseHeaders"])
 

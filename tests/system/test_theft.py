@@ -11,6 +11,7 @@ import httpx
 import jsonschema
 import pytest
 
+from api.access.access import OPEN_ACCESS
 from api.app import create_app
 from api.server import serving
 from ingest.report import StepReport
@@ -102,7 +103,13 @@ def test_an_address_that_tries_foreign_tokens_has_to_sign_in(names: Names, redis
         replica = Replica(KEY)
         followers = Followers(RedisRegistry(stack.enter_context(connect(redis_url))), replica, clock)
         app = create_app(
-            replica=replica, registry=registry, followers=followers, clock=clock, digest_key=KEY, version="0"
+            replica=replica,
+            registry=registry,
+            followers=followers,
+            clock=clock,
+            digest_key=KEY,
+            version="0",
+            access=OPEN_ACCESS,
         )
         api = stack.enter_context(serving(app))
         names.tell(*stranger.tries(150), partition=0)

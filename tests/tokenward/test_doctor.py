@@ -14,7 +14,16 @@ from tokenward.doctor.topics import examine_kafka
 from tokenward.settings import Settings
 
 ISS = "https://idp.example/realms/acme"
-OTHERS = {"digest_key", "geoip", "redis memory", "redis persistence", "redis rights", "registry", f"keys of {ISS}"}
+OTHERS = {
+    "digest_key",
+    "access",
+    "geoip",
+    "redis memory",
+    "redis persistence",
+    "redis rights",
+    "registry",
+    f"keys of {ISS}",
+}
 """What a finding may be about that is no matter of Kafka's."""
 
 
@@ -42,6 +51,7 @@ def test_without_anything_it_says_what_is_missing(tmp_path: Path) -> None:
         "settings": ["warn"],
         "digest_key": ["fail"],
         "issuers": ["warn"],
+        "access": ["fail"],
         "geoip": ["warn"],
         "redis": ["fail"],
         "kafka": ["fail"],

@@ -66,6 +66,7 @@ def test_the_api_answers_and_drains(tmp_path: Path, redis_url: str) -> None:
         "TOKENWARD_REDIS__URL": redis_url,
         "TOKENWARD_DIGEST_KEY": KEY,
         "TOKENWARD_API__PORT": str(port),
+        "TOKENWARD_ACCESS__MODE": "open",
     }
     asked = {"iss": ISS, "sid": "s1"}
     with service("api", tmp_path, settings) as process:
@@ -80,7 +81,12 @@ def test_the_api_answers_and_drains(tmp_path: Path, redis_url: str) -> None:
 def test_a_port_in_use_is_a_sentence(tmp_path: Path, redis_url: str) -> None:
     """The second API on one port ends with 1 and says why."""
     port = str(free_port())
-    settings = {"TOKENWARD_REDIS__URL": redis_url, "TOKENWARD_DIGEST_KEY": KEY, "TOKENWARD_API__PORT": port}
+    settings = {
+        "TOKENWARD_REDIS__URL": redis_url,
+        "TOKENWARD_DIGEST_KEY": KEY,
+        "TOKENWARD_API__PORT": port,
+        "TOKENWARD_ACCESS__MODE": "open",
+    }
     with service("api", tmp_path, settings):
         until(lambda: bool(answer(f"http://127.0.0.1:{port}/healthz")), "the API")
         second = start("api", folder=tmp_path, settings=settings)

@@ -13,7 +13,7 @@ import typer
 
 from revocation.errors import RegistryError
 from tokenward import __version__
-from tokenward.cli import files, judgement, policy, registry, services, show, simulate
+from tokenward.cli import access, files, judgement, policy, registry, services, show, simulate
 from tokenward.faults import Failure, WrongUse
 
 HELP = "Recognises stolen refresh tokens in a Kafka stream and makes every gateway refuse them."
@@ -42,6 +42,7 @@ for command in (
     registry.release,
     registry.status,
     registry.rebuild,
+    access.key,
     show.doctor,
     show.settings,
 ):

@@ -2,6 +2,7 @@
 
 import logging
 import signal
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,7 +19,7 @@ from tokenward.cli.common import ConfigOption
 from tokenward.faults import Failure
 from tokenward.metrics import ORIGINS, ROUTE, WORKER, Publisher, served
 from tokenward.settings import Settings, read_settings
-from tokenward.wiring import api_of, origins_of, policy_of, registry_of, route_of, worker_of
+from tokenward.wiring import api_of, origins_of, policy_of, registry_of, route_of, tls_of, worker_of
 
 log = logging.getLogger(__name__)
 
@@ -60,7 +61,11 @@ def api(*, config: ConfigOption = None, json: JsonLogs = False) -> None:
     settings = read_settings(config)
     app, _, _ = api_of(settings, registry_of(settings))
     try:
-        run(app, settings.api.host, settings.api.port, on_listening=_listening)
+        run(app, settings.api.host, settings.api.port, tls=tls_of(settings), on_listening=_listening)
+    except ssl.SSLError as error:
+        raise Failure(
+            "The API cannot use its certificate; see api.tls_certfile, tls_keyfile and tls_client_cafile."
+        ) from error
     except OSError as error:
         where = f"{settings.api.host}:{settings.api.port}"
         raise Failure(f"The API cannot listen at {where}: {error.strerror}; see api in the settings.") from error

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from tokenward.doctor.access import examine_access
 from tokenward.doctor.finding import Finding, fail, ok, warn
 from tokenward.doctor.issuers import examine_issuers
 from tokenward.doctor.registry import examine_registry
@@ -19,6 +20,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield from _settings(settings)
     yield from _policy(settings)
     yield from examine_issuers(settings)
+    yield from examine_access(settings)
     yield from _geoip(settings)
     yield from examine_registry(settings)
     yield from examine_kafka(settings)

@@ -3,7 +3,6 @@
 import gzip
 import json
 from collections.abc import Iterator
-from http import HTTPStatus
 
 import pytest
 
@@ -11,6 +10,7 @@ from revocation.connections import connect
 from revocation.memory import MemoryRegistry
 from revocation.record import State
 from revocation.redis import RedisRegistry
+from tests.api.access.calling import ACCESS, key_of
 from tests.api.crowdsec.condemning import CROWD, PATH, THIEF, Condemning, condemned, condemning
 from tests.api.running import HOUR, NOW, NOWHERE, running
 
@@ -306,21 +306,38 @@ def test_bad_metrics_are_refused(mount: Condemning, body: bytes, headers: dict[s
 
 
 @pytest.mark.parametrize(
-    ("method", "path", "status"),
-    [
-        ("POST", "/v1/decisions", HTTPStatus.METHOD_NOT_ALLOWED),
-        ("DELETE", STREAM, HTTPStatus.METHOD_NOT_ALLOWED),
-        ("GET", "/v1/usage-metrics", HTTPStatus.METHOD_NOT_ALLOWED),
-        ("POST", "/v1/watchers/login", HTTPStatus.NOT_FOUND),
-        ("POST", "/v1/alerts", HTTPStatus.NOT_FOUND),
-        ("GET", "/", HTTPStatus.NOT_FOUND),
-    ],
+    ("method", "path"), [("POST", "/v1/decisions"), ("DELETE", STREAM), ("GET", "/v1/usage-metrics")]
 )
-def test_what_machines_tell_is_not_taken(mount: Condemning, method: str, path: str, status: HTTPStatus) -> None:
-    """This is the bouncers' half of the local API; the other half is answered as a path that is not there."""
+def test_another_method_is_refused_in_crowdsecs_form(mount: Condemning, method: str, path: str) -> None:
+    """405, and what the path takes."""
     answer = mount.get(path, method)
 
-    assert (status, {"message": "Page or Method not found"}) == (answer.status_code, answer.json())
+    assert (405, {"message"}, True) == (answer.status_code, set(answer.json()), "allow" in answer.headers)
+
+
+@pytest.mark.parametrize("path", ["/v1/watchers/login", "/v1/alerts", "/"])
+def test_what_machines_tell_is_not_taken(mount: Condemning, path: str) -> None:
+    """This is the bouncers' half of the local API; the other half is not there."""
+    assert 404 == mount.get(path, "POST").status_code
+
+
+def test_only_who_may_ask_is_told() -> None:
+    """403 in CrowdSec's form without a key, with an unknown one, and with one for something else."""
+    with condemning(access=ACCESS) as mount:
+        mount.condemn(THIEF)
+        said = [
+            (answer.status_code, answer.json())
+            for answer in [
+                mount.api.http.get(f"{PATH}{STREAM}"),
+                *(
+                    mount.get(STREAM, **{"X-Api-Key": key})
+                    for key in ("unknown", key_of("nobody"), key_of("only-check"))
+                ),
+            ]
+        ]
+
+        assert [(403, {"message": "access forbidden"})] * 4 == said
+        assert ([("ban", THIEF)], None) == mount.stream(**{"X-Api-Key": key_of("only-decisions")})
 
 
 def test_before_anything_is_known_no_ban_is_lifted() -> None:

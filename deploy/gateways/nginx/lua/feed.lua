@@ -16,7 +16,7 @@ local function get(settings, path, each)
   socket:settimeouts(1000, 1000, (WAIT_S + 5) * 1000)
   local well, why = socket:connect(settings.host, settings.port)
   if not well then return nil, why end
-  socket:send("GET " .. path .. " HTTP/1.0\r\nHost: tokenward\r\nConnection: close\r\n\r\n")
+  socket:send("GET " .. path .. " HTTP/1.0\r\nHost: tokenward\r\nConnection: close\r\nX-Api-Key: " .. settings.api_key .. "\r\n\r\n")
   local status = tonumber((socket:receive("*l") or ""):match("^HTTP/1%.%d (%d%d%d)"))
   local line
   repeat
