@@ -14,12 +14,17 @@ from api.access.gate import Gate
 from api.access.metrics import AccessCollector
 from api.access.openapi import secured
 from api.access.refused import OnRefused, Refusals
-from api.access.rules import Table, served_by
+from api.access.rules import RULES, Table, served_by
 from api.authz import PREFIX, Authz
 from api.authz_openapi import authz_paths
 from api.body import Message, Receive, Scope, Send, bounded
 from api.bulk.routes import PART_BYTES
 from api.check import CheckPath
+from api.crowdsec.desk import Desk
+from api.crowdsec.ledger import Ledger
+from api.crowdsec.metrics import BouncerCollector
+from api.crowdsec.mount import CrowdSec, Mount, bouncer_rules
+from api.crowdsec.openapi import bouncer_paths
 from api.feed.feed import SNAPSHOT, Feed
 from api.feed.limits import FeedLimits
 from api.feed.metrics import FeedCollector
@@ -39,6 +44,7 @@ from api.trust import TrustedIssuer
 from api.view import RegistryView
 from api.writes.whole import Deciding, Writes
 from revocation.followers import Followers
+from revocation.names import Sealer
 from revocation.registry import Whole
 from revocation.replica import Replica
 from revocation.seen import Seen
@@ -59,6 +65,7 @@ class Api:
         authz: Authz,
         feed: Feed,
         inbound: Inbound,
+        bouncers: Mount | None,
         fastapi: FastAPI,
         counts: Counts,
     ) -> None:
@@ -68,6 +75,7 @@ class Api:
         self._check = check
         self._authz = authz
         self._feed = feed
+        self._bouncers = bouncers
         self._counts = counts
         self._raw: dict[str, Served] = {"/v1/check": check.check, "/v1/check/batch": check.batch, **inbound.raw}
 
@@ -91,6 +99,8 @@ class Api:
                 raise
         elif scope["type"] == "http" and scope["path"].startswith(PREFIX):
             await self._authz(scope, receive, send)
+        elif scope["type"] == "http" and self._bouncers is not None and self._bouncers.serves(scope["path"]):
+            await self._bouncers(scope, receive, send)
         elif scope["type"] == "http":
             # To post to the path of the snapshot is to decide something.
             decides = scope["path"] == SNAPSHOT and scope["method"] == "POST"
@@ -133,6 +143,7 @@ def create_app(
     limits: FeedLimits | None = None,
     issuers: Sequence[TrustedIssuer] = (),
     profiles: Mapping[str, Profile] | None = None,
+    crowdsec: CrowdSec | None = None,
     on_refused: OnRefused | None = None,
     protocols: InboundSettings | None = None,
     seen: Seen | None = None,
@@ -144,7 +155,7 @@ def create_app(
     takes tokens of `issuers`, and has `profiles` besides the default one. Whatever changes the registry goes through
     the registrar of `writes`. `access` says who may come at all; refused attempts are told to `on_refused`, which may
     block. `protocols` is what OAuth's and SSF's routes go by; `seen` holds which security events were taken, for all
-    processes of one registry.
+    processes of one registry. `crowdsec` says where bouncers ask.
 
     Raises:
         ValueError: a route has no rule, or a rule no route.
@@ -166,7 +177,10 @@ def create_app(
         seen=seen,
     )
     shown.register(ProtocolCollector(inbound))
-    table, refusals = Table(), Refusals(on_refused)
+    desk = None if crowdsec is None else _desk(crowdsec, replica, followers, clock, digest_key)
+    shown.register(BouncerCollector(desk))
+    bouncers = None if crowdsec is None or desk is None else Mount(crowdsec.path, desk, counts)
+    table, refusals = Table((*RULES, *(() if crowdsec is None else bouncer_rules(crowdsec.path)))), Refusals(on_refused)
     authenticator = Authenticator(access, tokens, replica, clock)
     gate = Gate(table, access, authenticator, refusals, counts, clock)
     shown.register(AccessCollector(gate, authenticator, refusals))
@@ -185,11 +199,21 @@ def create_app(
     fastapi.include_router(replica_routes(feed.replicas))
     fastapi.include_router(service_routes(view, followers, shown, version))
     install(fastapi, counts.refusal)
-    ahead = (check_paths(), authz_paths(), feed_paths(), protocol_paths())
+    told = {} if crowdsec is None else bouncer_paths(crowdsec.path)
+    ahead = (check_paths(), authz_paths(), feed_paths(), protocol_paths(), told)
     table.check(served_by(fastapi, *ahead))
     fastapi.openapi = secured(documented(fastapi, *ahead), table)  # type: ignore[method-assign]
     authz = Authz(replica, tokens, profiles or {}, clock, counts)
-    return Api(gate, CheckPath(replica, clock, counts), authz, feed, inbound, fastapi, counts)
+    return Api(gate, CheckPath(replica, clock, counts), authz, feed, inbound, bouncers, fastapi, counts)
+
+
+def _desk(
+    crowdsec: CrowdSec, replica: Replica, followers: Followers, clock: Callable[[], int], digest_key: bytes
+) -> Desk:
+    """Where bouncers are answered, told of addresses by the followers."""
+    ledger = Ledger(replica, clock)
+    followers.listen(ledger)
+    return Desk(ledger, crowdsec.names, Sealer(digest_key), replica, clock)
 
 
 def _following(

@@ -7,6 +7,7 @@ import msgspec
 from fastapi import FastAPI
 
 from api import schemas
+from api.crowdsec.wire import Decision
 from api.examples import BATCH_ANSWER, BATCH_QUESTION, CHECK_ANSWERS, CHECK_QUESTIONS
 from api.feed.asked import Acknowledgement
 from api.problems import (
@@ -122,7 +123,15 @@ def _refused() -> Json:
 
 def _schemas() -> Json:
     """The schemas of what msgspec decodes and encodes, from the very types."""
-    types: Sequence[type] = (Claims, BatchQuestion, CheckAnswer, BatchAnswer, schemas.Problem, Acknowledgement)
+    types: Sequence[type] = (
+        Claims,
+        BatchQuestion,
+        CheckAnswer,
+        BatchAnswer,
+        schemas.Problem,
+        Acknowledgement,
+        Decision,
+    )
     _, components = msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")
     for name, meaning in CLAIMS.items():
         components["Claims"]["properties"][name]["description"] = meaning

@@ -69,6 +69,8 @@ class Lane(Generic[B]):
     newest: int | None = None
     #: What is to be told of origins together with `place`: all since the last commit, and nothing else.
     tallies: list[Tallies] = field(default_factory=list)
+    #: The sealed names of the addresses that they tell of, by the address's key.
+    names: dict[int, bytes] = field(default_factory=dict)
 
     def cut(self, records: Sequence[Record]) -> list[tuple[bool, Sequence[Record]]]:
         """Split records into (live?, records): what is read again, and what is to have effects; no part is empty."""

@@ -79,12 +79,17 @@ class Lanes(Generic[B]):
         """What goes on together with these places."""
         return [rows for partition in sorted(places) for rows in self._lanes[partition].tallies]
 
+    def names(self, places: Collection[TopicPartition]) -> dict[int, bytes]:
+        """The names that go on with these tallies."""
+        return {key: name for partition in sorted(places) for key, name in self._lanes[partition].names.items()}
+
     def committed(self, places: Mapping[TopicPartition, Place]) -> None:
         """Kafka has taken these places."""
         for partition, place in places.items():
             lane = self._lanes[partition]
             lane.committed = place.offset
             lane.tallies.clear()
+            lane.names.clear()
 
     def _prepare(self, partition: TopicPartition) -> int:
         """Make the lane; returns the offset to read from."""

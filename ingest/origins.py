@@ -18,9 +18,10 @@ from ingest.formats.event import RefreshEvent
 from ingest.reader import Reading
 from ingest.sink import Message
 from ingest.stage import Cut, Part
-from ingest.tally_messages import read_tallies
+from ingest.tally_messages import name_in, read_tallies
 from revocation.alert import Alert, Decision
 from revocation.condemn import OriginMemory, addresses_of, condemn, sessions_of
+from revocation.names import Name
 from revocation.policy import Rules
 from revocation.record import Revocation, Scope
 
@@ -90,6 +91,22 @@ class Origins:
         about = addresses_of(row) if alert.subject.scope is Scope.ORIGIN else sessions_of(row)
         alert = msgspec.structs.replace(alert, row=0)
         return alert_message(topic, alert, _Evidence(reading, about), **_told(alert, row))
+
+    def told(self, part: Part[Tallies], tallies: Tallies) -> dict[int, bytes]:
+        """None: there is no stage behind this one."""
+        del part, tallies
+        return {}
+
+    def named(self, part: Part[Tallies]) -> dict[bytes, Name]:
+        """The names of the addresses that are refused, as far as their tallies carry any."""
+        refused = {entry.id for entry in part.decision.revocations if entry.subject.scope is Scope.ORIGIN}
+        found = [
+            (entry, name_in(part.reading.origins[alert.row]))
+            for alert in part.decision.alerts
+            for entry in alert.entries
+            if entry.id in refused
+        ]
+        return {entry.subject.digest: Name(name, entry.expires_at) for entry, name in found if name}
 
 
 def _told(alert: Alert, row: Tallies) -> dict[str, Any]:

@@ -7,12 +7,14 @@ from typing import Generic, Protocol
 from kafka import TopicPartition
 
 from detector.config import DetectorConfig
+from detector.tallies import Tallies
 from detector.verdict import Verdicts
 from ingest.lane import B, Judge, Lane
 from ingest.reader import Reading
 from ingest.sink import Message
 from ingest.source import Record
 from revocation.alert import Alert, Decision
+from revocation.names import Name
 
 
 @dataclass(slots=True)
@@ -55,4 +57,12 @@ class Stage(Protocol[B]):
 
     def alert(self, topic: str, alert: Alert, part: Part[B]) -> Message:
         """The message about an alert of that part."""
+        ...
+
+    def told(self, part: Part[B], tallies: Tallies) -> dict[int, bytes]:
+        """The sealed names of addresses that these tallies of that part are about, by the address's key."""
+        ...
+
+    def named(self, part: Part[B]) -> dict[bytes, Name]:
+        """The names of addresses that the part's decision refuses, by digest."""
         ...

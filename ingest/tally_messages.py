@@ -6,12 +6,13 @@ The key is the kind of origin and the origin's key in hexadecimal, 2 + 16 digits
     kind     `OriginKind`
     origin   the origin's key, 64 bits
     rows     binary: the other columns of `detector.tallies`, row after row, packed and little-endian
+    name     the sealed name of an address (`revocation.names`); absent where names are not kept
 
 in which rows of one origin are in the order of their times, for those of several partitions have no other. A row has
 some 80 bytes; an origin with more than `MOST_ROWS` of them gets several messages.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Final
 from zlib import crc32
@@ -26,6 +27,7 @@ from ingest.formats.event import Reject
 from ingest.reader import Reading
 from ingest.sink import Message
 from ingest.source import Record
+from revocation.names import LONGEST_SEAL
 
 MOST_ROWS: Final = 4_096
 """Of one message: 340 kB, of the 1 MiB that a broker takes by default."""
@@ -49,14 +51,16 @@ class _Message(msgspec.Struct, array_like=True, frozen=True, forbid_unknown_fiel
     kind: int
     origin: int
     rows: bytes
+    name: bytes = b""
 
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(_Message)
 
 
-def tally_messages(topic: str, tallies: Tallies) -> Iterator[Message]:
-    """The messages that pass n rows on; one sort brings each origin's together."""
+def tally_messages(topic: str, tallies: Tallies, names: Mapping[int, bytes] | None = None) -> Iterator[Message]:
+    """The messages that pass n rows on; one sort brings each origin's together. `names`: seals by an address's key."""
+    sealed = names or {}
     order = np.lexsort((tallies.at, tallies.origin, tallies.kind))
     kinds, origins = tallies.kind[order], tallies.origin[order]
     rows = np.empty(len(order), _ROW)
@@ -66,7 +70,8 @@ def tally_messages(topic: str, tallies: Tallies) -> Iterator[Message]:
     for first, stop in _groups(kinds, origins):
         kind, origin = int(kinds[first]), int(origins[first])
         part = packed[first * _ROW.itemsize : stop * _ROW.itemsize]
-        value = _encoder.encode((LAYOUT, kind, origin, part))
+        named = (sealed[origin],) if kind == OriginKind.ADDRESS and origin in sealed else ()
+        value = _encoder.encode((LAYOUT, kind, origin, part, *named))
         yield Message(topic, value, key=f"{kind:02x}{origin:016x}".encode())
 
 
@@ -97,6 +102,11 @@ def read_tallies(records: Sequence[Record]) -> tuple[Reading, Tallies]:
     return reading, Tallies.of(kind=np.repeat(kinds, counts), origin=np.repeat(origins, counts), **columns)
 
 
+def name_in(record: Record) -> bytes:
+    """The sealed name that a tally carries; nothing where it carries none."""
+    return _decode(record.value).name
+
+
 def _groups(kinds: NDArray[np.uint8], origins: NDArray[np.uint64]) -> Iterator[tuple[int, int]]:
     """First and stop of each origin's rows in sorted columns, at most `MOST_ROWS` at a time."""
     if len(kinds) == 0:
@@ -124,6 +134,8 @@ def _decode(value: bytes | None) -> _Message:
         raise Reject("bad_tally", "The tally names no origin.")
     if len(message.rows) % _ROW.itemsize or not 0 < len(message.rows) <= MOST_ROWS * _ROW.itemsize:
         raise Reject("bad_tally", "The tally's rows were cut off, or are too many or none.")
+    if len(message.name) > LONGEST_SEAL:
+        raise Reject("bad_tally", "The tally's name is longer than any is.")
     return message
 
 

@@ -1,9 +1,12 @@
 """The first stage: telemetry, keyed by subject; each partition is judged by an engine of its own."""
 
+import numpy as np
+
 from detector.batch import RefreshBatch
 from detector.config import DetectorConfig
 from detector.engine import Engine, Judgement
 from detector.model import Model
+from detector.tallies import OriginKind, Tallies
 from detector.verdict import Verdicts
 from ingest.alerts import alert_message
 from ingest.columns import Columns
@@ -12,7 +15,9 @@ from ingest.reader import Reader
 from ingest.sink import Message
 from ingest.stage import Cut, Part
 from revocation.alert import Alert, Decision
+from revocation.claims import address_of
 from revocation.decide import decide
+from revocation.names import Name, Sealer
 from revocation.policy import Rules
 from revocation.recollection import Memory
 from revocation.record import Revocation
@@ -45,14 +50,18 @@ class SessionJudge:
 class Telemetry:
     """Decodes by topic, enriches, and notices families that stand in two partitions."""
 
-    def __init__(self, reader: Reader, columns: Columns, model: Model | None = None) -> None:
+    def __init__(
+        self, reader: Reader, columns: Columns, model: Model | None = None, sealer: Sealer | None = None
+    ) -> None:
         """`reader` decodes the topics that are read; `columns` has the house's digest key and the GeoIP files.
 
-        `model` says what is unusual; without one nothing is.
+        `model` says what is unusual; without one nothing is. `sealer` seals the addresses that are told of; without
+        one they are told of by their digests alone.
         """
         self._reader = reader
         self._columns = columns
         self._model = model
+        self._sealer = sealer
         self._crossings = Crossings()
 
     def judge(self, config: DetectorConfig) -> SessionJudge:
@@ -70,3 +79,18 @@ class Telemetry:
     def alert(self, topic: str, alert: Alert, part: Part[RefreshBatch]) -> Message:
         """The message about an alert of that part."""
         return alert_message(topic, alert, part)
+
+    def told(self, part: Part[RefreshBatch], tallies: Tallies) -> dict[int, bytes]:
+        """Seals of the addresses that these tallies are about."""
+        if self._sealer is None:
+            return {}
+        addresses = tallies.origin[tallies.kind == OriginKind.ADDRESS]
+        origins = part.batch.origin
+        texts = {int(origins[row]): part.reading.events[row].ip for row in np.flatnonzero(np.isin(origins, addresses))}
+        shortest = {key: address_of(text) for key, text in texts.items() if text is not None}
+        return {key: self._sealer.seal(address) for key, address in shortest.items() if address is not None}
+
+    def named(self, part: Part[RefreshBatch]) -> dict[bytes, Name]:
+        """None: this stage refuses sessions, no addresses."""
+        del part
+        return {}

@@ -32,9 +32,11 @@ poll is no tick, since a replay could not repeat it.
 
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from typing import Generic
+
+from kafka import TopicPartition
 
 from detector.config import DetectorConfig
 from detector.tallies import Tallies
@@ -53,6 +55,7 @@ from ingest.stage import Cut, Stage
 from ingest.tally_messages import tally_messages
 from ingest.turn import Turn
 from revocation.errors import RegistryUnavailable
+from revocation.names import Names
 from revocation.policy import Rules
 from revocation.registry import Whole
 
@@ -88,6 +91,7 @@ class Worker(Loop[Turn[B], StepReport], Generic[B]):
         registry: Whole,
         rules: Callable[[], Rules],
         clock: Callable[[], int],
+        names: Names | None = None,
         topics: WorkerTopics | None = None,
         ledger: Ledger | None = None,
         horizon_ms: int = 86_400_000,
@@ -104,6 +108,7 @@ class Worker(Loop[Turn[B], StepReport], Generic[B]):
             registry: where decisions are applied.
             rules: the policy, asked for at each turn; others than before take effect then, and no state is lost.
             clock: epoch milliseconds; for expiries and the lag, never for a verdict.
+            names: where refused addresses are named; None: nowhere.
             topics: where to write.
             ledger: who writes the audit trail; None: nobody does.
             horizon_ms: how much record time is read again to rebuild a partition's state.
@@ -118,6 +123,7 @@ class Worker(Loop[Turn[B], StepReport], Generic[B]):
         self._ask_rules = rules
         self._rules = rules()
         self._clock = clock
+        self._names = names
         self._topics = topics or WorkerTopics()
         self._ledger = ledger
         self._commit_ms = commit_ms
@@ -132,7 +138,7 @@ class Worker(Loop[Turn[B], StepReport], Generic[B]):
         try:
             self._exchange.stop.set()
             if waiting := self._lanes.waiting():
-                self._exchange.settle(self._tallies(self._lanes.tallies(waiting)), waiting)
+                self._exchange.settle(self._tallies(waiting), waiting)
         except TurnLost:
             pass  # nothing else had effects: the next owner reads these records again
         finally:
@@ -180,12 +186,14 @@ class Worker(Loop[Turn[B], StepReport], Generic[B]):
             part.verdicts = judgement.verdicts
             if part.live and len(judgement.tallies):
                 part.lane.tallies.append(judgement.tallies)
+                part.lane.names |= self._stage.told(part, judgement.tallies)
         self._done(turn, 3)
         for part in turn.parts:
             now = self._clock() if part.live else part.lane.now
             part.decision = part.lane.judge.decide(part.verdicts, part.batch, self._rules, now)
         self._done(turn, 4)
         if revocations := turn.revocations():
+            self._name(turn)
             turn.changes = self._exchange.insist(lambda: self._registry.apply(revocations, self._clock()))
         self._done(turn, 5)
         self._settle(turn)
@@ -206,12 +214,11 @@ class Worker(Loop[Turn[B], StepReport], Generic[B]):
     def _settle(self, turn: Turn[B]) -> None:
         messages = [*self._messages(turn), *self._audited(turn)]
         places = self._lanes.waiting()
-        tallies = self._lanes.tallies(places)
-        rows = sum(map(len, tallies))
+        rows = sum(map(len, self._lanes.tallies(places)))
         due = time.monotonic() - self._committed_at >= self._commit_ms / 1000 or rows > MOST_WAITING
         if messages or (places and due):
             turn.named |= places.keys()
-            self._exchange.settle([*messages, *self._tallies(tallies)], places)
+            self._exchange.settle([*messages, *self._tallies(places)], places)
             self._lanes.committed(places)
             if self._ledger is not None:
                 turn.audited = self._ledger.committed()
@@ -222,8 +229,15 @@ class Worker(Loop[Turn[B], StepReport], Generic[B]):
         ledger, revocations = self._ledger, turn.revocations()
         return self._exchange.insist(lambda: ledger.seal(revocations)) if ledger is not None else []
 
-    def _tallies(self, parts: Iterable[Tallies]) -> Iterator[Message]:
-        return tally_messages(self._topics.tallies, Tallies.concat(parts))
+    def _tallies(self, places: Collection[TopicPartition]) -> Iterator[Message]:
+        rows = Tallies.concat(self._lanes.tallies(places))
+        return tally_messages(self._topics.tallies, rows, self._lanes.names(places))
+
+    def _name(self, turn: Turn[B]) -> None:
+        """Leave the names of addresses, before they are refused: whoever hears of an entry finds its name."""
+        names, found = self._names, {key: one for part in turn.live for key, one in self._stage.named(part).items()}
+        if names is not None and found:
+            self._exchange.insist(lambda: names.put(found, self._clock()))
 
     def _messages(self, turn: Turn[B]) -> Iterator[Message]:
         for part in turn.live:

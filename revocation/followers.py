@@ -39,7 +39,7 @@ class Followers:
     ) -> None:
         self.replica = replica
         self.shards = registry.shards
-        self._listener: Listener | None = None
+        self._listeners: list[Listener] = []
         #: Notified of whatever a follower brings.
         self._moved = threading.Condition()
         self.each = tuple(
@@ -57,8 +57,8 @@ class Followers:
         )
 
     def listen(self, listener: Listener) -> None:
-        """Tell `listener` from now on; call it before `start`."""
-        self._listener = listener
+        """Tell `listener`, too, from now on; call it before `start`."""
+        self._listeners.append(listener)
 
     @property
     def resyncs(self) -> int:
@@ -129,11 +129,11 @@ class Followers:
     def _on_changes(self, shard: int, changes: Sequence[Change]) -> None:
         with self._moved:
             self._moved.notify_all()
-        if self._listener is not None:
-            self._listener.on_changes(shard, changes)
+        for listener in self._listeners:
+            listener.on_changes(shard, changes)
 
     def _on_snapshot(self, shard: int) -> None:
         with self._moved:
             self._moved.notify_all()
-        if self._listener is not None:
-            self._listener.on_snapshot(shard)
+        for listener in self._listeners:
+            listener.on_snapshot(shard)

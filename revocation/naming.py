@@ -80,15 +80,23 @@ def decision_of(
     )
 
 
-def _origin(text: str, key: bytes) -> Subject:
-    """The address, or the network of the width that gateways look up, in the form in which they do."""
+def origin_of(text: str) -> str:
+    """The address, or the network of the width that gateways look up, in the form in which they do.
+
+    Raises:
+        Misnamed: it is neither.
+    """
     try:
         value = str(ip_address(text)) if "/" not in text else str(ip_network(text))
     except ValueError:
         raise Misnamed("address") from None
     if "/" in value and network_of(value.partition("/")[0]) != value:
         raise Misnamed("network")
-    return Subject(Scope.ORIGIN, digester(key, Scope.ORIGIN, "")(value))
+    return value
+
+
+def _origin(text: str, key: bytes) -> Subject:
+    return Subject(Scope.ORIGIN, digester(key, Scope.ORIGIN, "")(origin_of(text)))
 
 
 def _digest(text: str) -> bytes:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 
 from revocation.claims import ALLOW, PROBES, UNKNOWN, Answer, Claims, Probe, answer_of, spares, strength
-from revocation.record import Change, Cursor, Position, Revocation, State, digester, merge, shard_of
+from revocation.record import Change, Cursor, Position, Revocation, Scope, State, digester, merge, shard_of
 from revocation.registry import Snapshot
 from revocation.rows import GENERATIONS, Rows
 
@@ -162,6 +162,10 @@ class Replica:
             found += filter(None, map(shard.rows.entry, range(max(start, 1), min(stop, size))))
             start, stop = start - size, stop - size
         return found
+
+    def of_scope(self, scope: Scope, shard: int) -> list[Revocation]:
+        """All entries of one shard about that scope, those that ended and tombstones too."""
+        return list(self._shards[shard].rows.of_scope(scope))
 
     def __len__(self) -> int:
         return sum(shard.rows.count - shard.rows.tombstones for shard in self._shards)

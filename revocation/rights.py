@@ -14,6 +14,7 @@ READING = (
     "HSCAN KEY 0",
     "XRANGE KEY 1 2",
     "XREAD BLOCK 1 STREAMS KEY 0",
+    "GET KEY",
 )
 WRITING = (
     "HGET KEY field",
@@ -24,6 +25,8 @@ WRITING = (
     "ZREM KEY member",
     "ZRANGEBYSCORE KEY 0 1",
     "XADD KEY 1-0 field value",
+    "SET KEY value PX 1",
+    "PTTL KEY",
 )
 
 

@@ -14,6 +14,7 @@ keyed, too: nobody can choose entries that crowd one place.
 """
 
 from array import array
+from collections.abc import Iterator
 from heapq import heappop, heappush
 from struct import Struct
 from typing import Final
@@ -41,6 +42,7 @@ _SCOPES: Final = {letter[0]: scope for letter, scope in SCOPES.items()}
 _ID_BYTES: Final = DIGEST_BYTES
 #: Where the digest and the state stand in a row.
 _STATE_AT: Final = Struct("<16s16sqqqq").size
+_SCOPE_AT: Final = _STATE_AT + 1
 
 
 class Rows:
@@ -107,6 +109,16 @@ class Rows:
             actor="",
             released_at=released_at,
         )
+
+    def of_scope(self, scope: Scope) -> Iterator[Revocation]:
+        """The entries about that scope, tombstones too; what other threads write meanwhile may be missed."""
+        codes, code = self._rows[_SCOPE_AT::ROW_BYTES], scope[0].encode()
+        row = codes.find(code, 1)
+        while row > 0:
+            entry = self.entry(row)
+            if entry is not None and entry.subject.scope is scope:
+                yield entry
+            row = codes.find(code, row + 1)
 
     def generation(self, row: int) -> int:
         """The generation that the row was written in."""

@@ -20,6 +20,7 @@ SCRIPTS: dict[str, tuple[str, ...]] = {
     "rights": ("rights",),
     "seen": ("seen",),
     "head": ("head",),
+    "name": ("name",),
 }
 """The scripts, and the files in `lua/` that each is made of."""
 

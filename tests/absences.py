@@ -6,6 +6,7 @@ NEEDS = {
     "gateways": "the real gateways: Debian's packages are nginx, libnginx-mod-http-lua, haproxy and caddy",
     "kafka": "a real broker: install Java 17 and Maven, then `make test` fetches the rest",
     "redis": "a real redis-server: Debian's package is redis-server",
+    "crowdsec": "CrowdSec's own bouncer: Debian's package is crowdsec-custom-bouncer",
 }
 
 

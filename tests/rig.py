@@ -70,7 +70,7 @@ class Names(msgspec.Struct, frozen=True):
         rules: Callable[[], Rules] = given.pop("rules", lambda: RULES)
         given.setdefault("commit_ms", 300)
         return Worker(
-            Telemetry(Reader({self.telemetry: "native"}, ISSUERS), Columns(KEY)),
+            Telemetry(Reader({self.telemetry: "native"}, ISSUERS), Columns(KEY), sealer=given.pop("sealer", None)),
             exchange=exchange,
             registry=registry,
             rules=rules,

@@ -10,6 +10,7 @@ from pydantic import AwareDatetime, BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
 from api.access.metrics import ACCESS_METRICS
+from api.crowdsec.metrics import BOUNCER_METRICS
 from api.feed.metrics import FEED_METRICS
 from api.metrics import METRICS as API_METRICS
 from api.protocols.metrics import PROTOCOL_METRICS
@@ -159,7 +160,7 @@ def metrics_page() -> str:
         (
             "`tokenward api`",
             "Served at `/metrics` of the API.",
-            API_METRICS + FEED_METRICS + PROTOCOL_METRICS + ACCESS_METRICS,
+            API_METRICS + FEED_METRICS + BOUNCER_METRICS + PROTOCOL_METRICS + ACCESS_METRICS,
         ),
         ("`tokenward worker`", "Served at `/metrics` of `metrics.worker_port`.", WORKER),
         ("`tokenward origins`", "Served at `/metrics` of `metrics.origins_port`.", ORIGINS),

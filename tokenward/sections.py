@@ -214,6 +214,17 @@ class FeedSettings(Section):
     )
 
 
+class CrowdSecSettings(Section):
+    """CrowdSec's bouncer API; see `docs/crowdsec.md`. The same for all services, which keep the addresses for it."""
+
+    path: str | None = Field(
+        default=None,
+        pattern=r"^(/|(/[A-Za-z0-9._~-]{1,64}){1,8})$",
+        description="Where bouncers ask, e.g. `/crowdsec`; `/` for those that cannot be given a path. Without it the "
+        "API is off, and no address that is refused is kept in a form that can be read again.",
+    )
+
+
 class GeoipSettings(Section):
     """Where addresses are: MMDB files of any vendor. Without a city file, travel is not evaluable."""
 
@@ -266,6 +277,7 @@ class Sections(Section):
     api: ApiSettings = ApiSettings()
     access: AccessSettings = AccessSettings()
     feed: FeedSettings = FeedSettings()
+    crowdsec: CrowdSecSettings = CrowdSecSettings()
     geoip: GeoipSettings = GeoipSettings()
     detector: DetectorSettings = DetectorSettings()
     policy: PolicySettings = PolicySettings()

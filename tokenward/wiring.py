@@ -11,6 +11,7 @@ from pydantic import SecretStr
 from api.access.access import Access as ApiAccess
 from api.access.access import is_loopback
 from api.app import Api, create_app
+from api.crowdsec.mount import CrowdSec
 from api.feed.limits import FeedLimits
 from api.server import Tls
 from api.trust import TrustedIssuer
@@ -35,8 +36,10 @@ from revocation.connections import Access, Link, cluster, standalone, through_se
 from revocation.followers import Followers
 from revocation.heads import RedisHeads, Writer
 from revocation.issuers import Issuer, Issuers
+from revocation.names import Names, Sealer
 from revocation.pending_redis import RedisPending
 from revocation.redis import RedisRegistry
+from revocation.redis_names import RedisNames
 from revocation.registry import Whole
 from revocation.replica import Replica
 from revocation.seen import RedisSeen
@@ -167,6 +170,16 @@ def _writer(settings: Settings, name: str) -> Writer:
     return Writer(name, heads_of(settings), clock, key=audit.sealing, kept_ms=audit.kept_ms)
 
 
+def names_of(settings: Settings) -> Names | None:
+    """Where addresses that are refused are named, sealed; None: nowhere, as no bouncer is to be told."""
+    return None if settings.crowdsec.path is None else RedisNames(redis_of(settings), settings.redis.prefix)
+
+
+def sealer_of(settings: Settings) -> Sealer | None:
+    """What seals their names."""
+    return None if settings.crowdsec.path is None else Sealer(settings.key)
+
+
 def worker_of(
     settings: Settings,
     *,
@@ -182,7 +195,7 @@ def worker_of(
     _formats(sources)
     reader = Reader(sources, issuers, ahead_ms=worker.ahead_s * 1000, back_ms=worker.too_old_s * 1000)
     return Worker(
-        Telemetry(reader, columns_of(settings), model_of(settings)),
+        Telemetry(reader, columns_of(settings), model_of(settings), sealer_of(settings)),
         exchange=_exchange(settings, sources, worker.group_id, worker.instance, worker.batch_size),
         registry=registry,
         rules=policy.rules,
@@ -210,6 +223,7 @@ def origins_of(
         registry=registry,
         rules=policy.rules,
         ledger=_ledger(settings, f"{origins.group_id}-{origins.instance}"),
+        names=names_of(settings),
         on_step=on_step,
         on_report=on_report,
         **_turns(settings, origins),
@@ -290,7 +304,9 @@ def api_of(settings: Settings, registry: Whole) -> tuple[Api, Replica, Followers
     replica = Replica(settings.key, len(registry.shards))
     followers = Followers(registry, replica, clock)
     trail = trail_of(settings, "api")
+    path, names = settings.crowdsec.path, names_of(settings)
     app = create_app(
+        crowdsec=None if path is None or names is None else CrowdSec(path.rstrip("/"), names),
         replica=replica,
         registry=registry,
         followers=followers,

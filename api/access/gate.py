@@ -168,7 +168,9 @@ class Gate:
         """There is no such route."""
         problem = METHOD_NOT_ALLOWED if found.allow else NOT_FOUND
         allow = ((b"allow", ", ".join(found.allow).encode()),) if found.allow else ()
-        await self._answer(scope, send, _ELSEWHERE._replace(path=found.path or "other"), problem, allow)
+        await self._answer(
+            scope, send, _ELSEWHERE._replace(path=found.path or "other", shape=found.shape), problem, allow
+        )
 
     async def _refuse(self, scope: Scope, send: Send, rule: Rule, turned: _Turned, field: Field | None) -> None:
         self._note(scope, turned.principal, rule, turned.reason)

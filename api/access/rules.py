@@ -122,6 +122,7 @@ class Found(NamedTuple):
     allow: tuple[str, ...] = ()
     #: The path as the rules write it; None: there is none.
     path: str | None = None
+    shape: Shape = "problem"
 
 
 class Table:
@@ -152,7 +153,7 @@ class Table:
             return Found(HTTPStatus.NOT_FOUND)
         methods = {rule.method for rule in at_path}
         allow = sorted(methods | ({"HEAD"} if "GET" in methods else set()))
-        return Found(HTTPStatus.METHOD_NOT_ALLOWED, tuple(allow), at_path[0].path)
+        return Found(HTTPStatus.METHOD_NOT_ALLOWED, tuple(allow), at_path[0].path, at_path[0].shape)
 
     def check(self, served: Iterable[tuple[str, str]]) -> None:
         """See to it that rules and served routes are the same.

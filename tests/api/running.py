@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry
 from api.access.access import OPEN_ACCESS, Access
 from api.access.refused import OnRefused
 from api.app import Api, create_app
+from api.crowdsec.mount import CrowdSec
 from api.feed.limits import FeedLimits
 from api.profiles import Profile
 from api.protocols.inbound import InboundSettings
@@ -78,6 +79,7 @@ class Running:
         pending: Pending | None = None,
         approval_scopes: Collection[Scope] = (),
         approval_lines: int = 100,
+        crowdsec: CrowdSec | None = None,
         access: Access = OPEN_ACCESS,
         on_refused: OnRefused | None = None,
         protocols: InboundSettings | None = None,
@@ -108,6 +110,7 @@ class Running:
         self._issuers = issuers
         self._profiles = profiles
         self._feed = feed
+        self._crowdsec = crowdsec
         self._access = access
         self._on_refused = on_refused
         self._protocols = protocols
@@ -129,6 +132,7 @@ class Running:
             issuers=self._issuers,
             profiles=self._profiles,
             limits=self._feed,
+            crowdsec=self._crowdsec,
             access=self._access,
             on_refused=self._on_refused,
             protocols=self._protocols,
@@ -186,6 +190,7 @@ def running(
     pending: Pending | None = None,
     approval_scopes: Collection[Scope] = (),
     approval_lines: int = 100,
+    crowdsec: CrowdSec | None = None,
     access: Access = OPEN_ACCESS,
     on_refused: OnRefused | None = None,
     tls: Tls | None = None,
@@ -203,6 +208,7 @@ def running(
         pending=pending,
         approval_scopes=approval_scopes,
         approval_lines=approval_lines,
+        crowdsec=crowdsec,
         access=access,
         on_refused=on_refused,
         protocols=protocols,

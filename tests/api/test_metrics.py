@@ -6,6 +6,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from api.access.access import OPEN_ACCESS
 from api.access.metrics import ACCESS_METRICS
 from api.app import create_app
+from api.crowdsec.metrics import BOUNCER_METRICS
 from api.feed.metrics import FEED_METRICS
 from api.metrics import METRICS
 from api.protocols.metrics import PROTOCOL_METRICS
@@ -72,7 +73,7 @@ def test_what_is_shown_is_what_is_promised(fresh: Running) -> None:
 
     assert [
         (metric.name.removesuffix("_total"), metric.kind, metric.meaning)
-        for metric in METRICS + FEED_METRICS + PROTOCOL_METRICS + ACCESS_METRICS
+        for metric in METRICS + FEED_METRICS + BOUNCER_METRICS + PROTOCOL_METRICS + ACCESS_METRICS
     ] == families
 
 

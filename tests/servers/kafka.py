@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from subprocess import Popen, run
+from typing import Any
 
 from kafka import KafkaAdminClient
 from kafka.admin import NewTopic
@@ -22,10 +23,11 @@ PROPERTIES = """\
 process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:{controller}
-listeners=PLAINTEXT://127.0.0.1:{broker},CONTROLLER://127.0.0.1:{controller}
-advertised.listeners=PLAINTEXT://127.0.0.1:{broker}
+listeners={protocol}://127.0.0.1:{broker},CONTROLLER://127.0.0.1:{controller}
+advertised.listeners={protocol}://127.0.0.1:{broker}
+inter.broker.listener.name={protocol}
 controller.listener.names=CONTROLLER
-listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT
+listener.security.protocol.map=CONTROLLER:PLAINTEXT,{protocol}:{protocol}
 log.dirs={folder}/logs
 auto.create.topics.enable=false
 offsets.topic.replication.factor=1
@@ -58,14 +60,21 @@ def kafka_broker() -> Iterator[str]:
 
 
 @contextmanager
-def kafka_process() -> Iterator[tuple[str, Popen[bytes]]]:
-    """Yield the bootstrap address of a fresh broker, and its process, for tests that halt it."""
+def kafka_process(
+    further: str = "", protocol: str = "PLAINTEXT", options: Mapping[str, Any] | None = None
+) -> Iterator[tuple[str, Popen[bytes]]]:
+    """Yield the bootstrap address of a fresh broker, and its process, for tests that halt it.
+
+    `further` properties are the broker's, `options` those of a client who may ask it which topics there are.
+    """
     java = ["java", f"-Xmx{HEAP}", f"-Xms{HEAP}", "-XX:+UseSerialGC", "-cp", f"{find_kafka_jars()}/*"]
     with tempfile.TemporaryDirectory(prefix="tokenward-kafka-") as name:
         folder, log = Path(name), Path(name) / "kafka.log"
         broker = free_port()
         properties = folder / "server.properties"
-        properties.write_text(PROPERTIES.format(broker=broker, controller=free_port(), folder=folder))
+        properties.write_text(
+            PROPERTIES.format(broker=broker, controller=free_port(), folder=folder, protocol=protocol) + further
+        )
         cluster = urlsafe_b64encode(uuid.uuid4().bytes).rstrip(b"=").decode()
         formatting = [*java, "kafka.tools.StorageTool", "format", f"--cluster-id={cluster}", "-c", str(properties)]
         run(formatting, check=True, capture_output=True, timeout=60)
@@ -78,7 +87,7 @@ def kafka_process() -> Iterator[tuple[str, Popen[bytes]]]:
 
         try:
             until(answers, f"Kafka on port {broker}", seconds=60)
-            with admin(f"127.0.0.1:{broker}") as client:
+            with admin(f"127.0.0.1:{broker}", **(options or {})) as client:
                 client.list_topics()
             yield f"127.0.0.1:{broker}", process
         finally:
@@ -86,17 +95,19 @@ def kafka_process() -> Iterator[tuple[str, Popen[bytes]]]:
 
 
 @contextmanager
-def admin(bootstrap: str) -> Iterator[KafkaAdminClient]:
+def admin(bootstrap: str, **options: Any) -> Iterator[KafkaAdminClient]:
     """Yield an admin client of kafka-python, closed afterwards."""
-    client = KafkaAdminClient(bootstrap_servers=bootstrap, request_timeout_ms=ADMIN_TIMEOUT_MS)
+    client = KafkaAdminClient(bootstrap_servers=bootstrap, request_timeout_ms=ADMIN_TIMEOUT_MS, **options)
     try:
         yield client
     finally:
         client.close()
 
 
-def create_topics(bootstrap: str, partitions: Mapping[str, int], config: Mapping[str, str] | None = None) -> None:
+def create_topics(
+    bootstrap: str, partitions: Mapping[str, int], config: Mapping[str, str] | None = None, **options: Any
+) -> None:
     """Create topics: name -> number of partitions; `config` holds topic settings for all of them."""
     topics = [NewTopic(name, count, 1, topic_configs=dict(config or {})) for name, count in partitions.items()]
-    with admin(bootstrap) as client:
+    with admin(bootstrap, **options) as client:
         client.create_topics(topics, timeout_ms=ADMIN_TIMEOUT_MS)

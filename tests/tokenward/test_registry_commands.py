@@ -6,6 +6,9 @@ from typing import Any
 
 import pytest
 
+from revocation.connections import connect
+from revocation.names import Sealer
+from revocation.redis_names import RedisNames
 from tests.tokenward.command import KEY, Done, tokenward
 
 pytestmark = pytest.mark.redis
@@ -16,9 +19,10 @@ ANN = ("--iss", ISS, "--sid", "s1")
 class Shell:
     """A shell with settings for one Redis."""
 
-    def __init__(self, folder: Path, url: str) -> None:
+    def __init__(self, folder: Path, url: str, **settings: str) -> None:
         self._folder = folder
-        self._settings = {"TOKENWARD_REDIS__URL": url, "TOKENWARD_DIGEST_KEY": KEY, "TOKENWARD_AUDIT__MODE": "off"}
+        own = {"TOKENWARD_REDIS__URL": url, "TOKENWARD_DIGEST_KEY": KEY, "TOKENWARD_AUDIT__MODE": "off"}
+        self._settings = {**own, **settings}
 
     def run(self, *arguments: str) -> Done:
         """Run one command."""
@@ -127,3 +131,15 @@ def test_a_bad_address_does_not_show_its_password(tmp_path: Path) -> None:
 
     assert 1 == done.returncode
     assert "secret" not in done.stderr
+
+
+@pytest.mark.parametrize("path", ["/crowdsec", None])
+def test_a_refused_address_is_named_where_bouncers_ask(tmp_path: Path, redis_url: str, path: str | None) -> None:
+    """With the bouncers' API on, its name lies in Redis, sealed, for as long as the entry; else nowhere."""
+    settings = {} if path is None else {"TOKENWARD_CROWDSEC__PATH": path}
+    (revoked,) = Shell(tmp_path, redis_url, **settings).json("revoke", "--ip", "203.0.113.0/24", "--no-topic")
+    digest = bytes.fromhex(revoked["digest"])
+    seals = RedisNames(connect(redis_url)).find([digest], 0)
+
+    opened = [Sealer(KEY.encode()).open(digest, seal) for seal in seals.values()]
+    assert ([] if path is None else ["203.0.113.0/24"]) == opened

@@ -10,14 +10,15 @@ from rich.table import Table
 from ingest.instant import rfc3339
 from revocation.claims import Claims
 from revocation.feed import Entry, public
-from revocation.naming import Named, decision_of
+from revocation.names import Name
+from revocation.naming import Named, decision_of, origin_of
 from revocation.record import Revocation, Scope, State
 from tokenward import administration, audited, changelog
 from tokenward.administration import MANUAL
 from tokenward.cli.common import ConfigOption, JsonOption, print_json, print_line, safe, user
 from tokenward.faults import Failure, WrongUse
 from tokenward.settings import Settings, read_settings
-from tokenward.wiring import clock, policy_of, registry_of, trail_of
+from tokenward.wiring import clock, names_of, policy_of, registry_of, sealer_of, trail_of
 
 Iss = Annotated[str | None, typer.Option(help="Issuer, exactly as in the token.")]
 Sub = Annotated[str | None, typer.Option(help="Subject.")]
@@ -127,6 +128,7 @@ def revoke(
     ttl_ms = (_ttl(settings, iss, state) if ttl is None else ttl) * 1000
     now = clock()
     decided = decision_of(subject, state, ttl_ms, reason, actor or user(), now)
+    _name(settings, ip, decided, now)
     with closing(trail_of(settings, CLI)) as trail:
         changes = audited.apply(registry_of(settings), trail, decided, now, reason)
     _tell(administration.changed(changes, subject), json=json)
@@ -197,6 +199,14 @@ def _tell(entry: Revocation | None, *, json: bool) -> None:
     else:
         about = f"{entry.subject.scope.value} {entry.subject.digest.hex()}"
         print_line(f"{about} is {entry.state.slug}, until {rfc3339(entry.expires_at)}.")
+
+
+def _name(settings: Settings, ip: str | None, decided: Revocation, now: int) -> None:
+    """Leave the address's name for bouncers, where there are any, before it is refused."""
+    names, sealer = names_of(settings), sealer_of(settings)
+    if ip is not None and names is not None and sealer is not None:
+        seal = sealer.seal(origin_of(ip))
+        names.put({decided.subject.digest: Name(seal, decided.expires_at)}, now)
 
 
 def _shown(entry: Revocation) -> Entry:

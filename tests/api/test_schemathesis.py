@@ -1,0 +1,52 @@
+"""What the OpenAPI document says is held against a running API, by inputs that nobody here thought of."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from tests.api.crowdsec.condemning import CROWD, THIEF, Condemning, condemning
+from tests.api.gates import PROFILES, SIGNER
+from tests.api.running import entry
+from tests.api.verifying import trusted
+from tests.servers.issuer import issuing
+
+CHECKS = (
+    "not_a_server_error",
+    "status_code_conformance",
+    "content_type_conformance",
+    "response_headers_conformance",
+    "response_schema_conformance",
+    "negative_data_rejection",
+    "missing_required_header",
+)
+ENDLESS = "/v1/revocations/stream"
+"""Its answer does not end; `tests/api/test_stream.py` has its errors."""
+EXAMPLES, SEED, SECONDS = 60, 20_260_726, 240
+
+
+@pytest.fixture(scope="module")
+def api() -> Iterator[Condemning]:
+    """An API with everything that can be switched on, and something in it."""
+    with issuing(SIGNER) as issuer, condemning(issuers=[trusted(issuer.uri)], profiles=PROFILES) as mount:
+        mount.condemn(THIEF, CROWD)
+        mount.api.refuse(*(entry(f"s{number}") for number in range(50)))
+        yield mount
+
+
+@pytest.mark.slow
+def test_schemathesis_finds_nothing(api: Condemning) -> None:
+    """No 500, no status, type or body that is not in the document, and nothing taken that it calls wrong."""
+    command = [sys.executable, "-m", "schemathesis.cli", "run", f"{api.api.address.url}/openapi.json"]
+    bounds = ["--max-examples", str(EXAMPLES), "--seed", str(SEED), "--generation-deterministic", "--workers", "1"]
+    shape = ["--phases", "examples,coverage,fuzzing", "--exclude-path", ENDLESS, "--continue-on-failure", "--no-color"]
+    found = subprocess.run(
+        [*command, "--checks", ",".join(CHECKS), *bounds, *shape, "--request-timeout", "10"],
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=False,
+    )
+
+    assert 0 == found.returncode, found.stdout[-8_000:] + found.stderr[-1_000:]
