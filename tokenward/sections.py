@@ -8,6 +8,7 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from api.profiles import named
 from tokenward.access_sections import AccessSettings, PrincipalSettings, access_by
 from tokenward.audit_sections import AuditSettings
+from tokenward.operator_sections import OperatorSettings
 from tokenward.redis_settings import RedisSettings
 from tokenward.section import Section
 from tokenward.token_sections import AuthzSettings, IssuerSettings
@@ -265,6 +266,7 @@ class Sections(Section):
     api: ApiSettings = ApiSettings()
     access: AccessSettings = AccessSettings()
     feed: FeedSettings = FeedSettings()
+    operator: OperatorSettings = OperatorSettings()
     geoip: GeoipSettings = GeoipSettings()
     detector: DetectorSettings = DetectorSettings()
     policy: PolicySettings = PolicySettings()
