@@ -11,8 +11,6 @@ from revocation.registry import Snapshot, Whole
 from revocation.replica import Replica
 from tokenward.faults import WrongUse
 
-MANUAL = "manual"
-
 _FAULTS = {
     "one": "Name exactly one: --iss with --sid, --sub, --jti, --client-id, --device or --kid; --ip; --iss with --scope "
     "issuer; or --scope with --digest.",

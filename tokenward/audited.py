@@ -20,7 +20,7 @@ def apply(registry: Whole, trail: Trail, decided: Revocation, now: int, reason: 
     return registry.apply([decided], now)
 
 
-def release(registry: Whole, trail: Trail, subject: Subject, now: int, actor: str) -> list[Change]:
+def release(registry: Whole, trail: Trail, subject: Subject, now: int, actor: str, reason: str) -> list[Change]:
     """Let somebody pass again. The tombstone is written and applied as it is, so that the trail tells what is there.
 
     Raises:
@@ -29,7 +29,7 @@ def release(registry: Whole, trail: Trail, subject: Subject, now: int, actor: st
     stones = [tombstone(entry, now, actor) for entry in registry.find([subject], now) if entry is not None]
     entries = tuple(public(stone, with_actor=True) for stone in stones)
     about = {"scope": subject.scope.value, "digest": subject.digest.hex()}
-    trail.write([Event(at=now, actor=actor, via=CLI, action="release", entries=entries, details=about)])
+    trail.write([Event(at=now, actor=actor, via=CLI, action="release", reason=reason, entries=entries, details=about)])
     # Nobody is refused: it has been released before, which is said again, so that what failed then can be repeated.
     return registry.apply(stones, now) if stones else registry.release([subject], now, actor)
 

@@ -9,6 +9,7 @@ from api.profiles import named
 from tokenward.access_sections import AccessSettings, PrincipalSettings, access_by
 from tokenward.audit_sections import AuditSettings
 from tokenward.inbound_sections import InboundSection, TransmitterSettings
+from tokenward.operator_sections import OperatorSettings
 from tokenward.redis_settings import RedisSettings
 from tokenward.section import Section
 from tokenward.token_sections import AuthzSettings, IssuerSettings
@@ -278,6 +279,7 @@ class Sections(Section):
     access: AccessSettings = AccessSettings()
     feed: FeedSettings = FeedSettings()
     crowdsec: CrowdSecSettings = CrowdSecSettings()
+    operator: OperatorSettings = OperatorSettings()
     geoip: GeoipSettings = GeoipSettings()
     detector: DetectorSettings = DetectorSettings()
     policy: PolicySettings = PolicySettings()

@@ -33,16 +33,18 @@ def write(settings: Settings, messages: Iterable[Message]) -> None:
         producer.close(timeout=1)
 
 
-def values(settings: Settings, topic: str) -> Iterator[bytes]:
+def values(settings: Settings, topic: str, since: int | None = None) -> Iterator[bytes]:
     """Every value of the topic up to its present end, partition by partition in order; deletions are passed over.
+
+    Of records since a moment, epoch milliseconds, if one is given.
 
     Raises:
         Failure: the topic does not exist, or cannot be read to its end.
     """
-    return (line.value for line in lines(settings, topic) if line.value)
+    return (line.value for line in lines(settings, topic, since=since) if line.value)
 
 
-def lines(settings: Settings, topic: str, number: int | None = None) -> Iterator[Line]:
+def lines(settings: Settings, topic: str, number: int | None = None, since: int | None = None) -> Iterator[Line]:
     """The same with their places, deletions as empty values; of one partition only, where its number is given.
 
     Raises:
@@ -50,7 +52,7 @@ def lines(settings: Settings, topic: str, number: int | None = None) -> Iterator
     """
     with _consumer(settings, topic) as consumer:
         numbers = _numbers(consumer, topic) if number is None else [number]
-        yield from _whole(consumer, [TopicPartition(topic, one) for one in numbers])
+        yield from _whole(consumer, [TopicPartition(topic, one) for one in numbers], since)
 
 
 def partitions(settings: Settings, topic: str) -> list[int]:
@@ -84,10 +86,13 @@ def _numbers(consumer: KafkaConsumer, topic: str) -> list[int]:
     return sorted(numbers)
 
 
-def _whole(consumer: KafkaConsumer, partitions: list[TopicPartition]) -> Iterator[Line]:
+def _whole(consumer: KafkaConsumer, partitions: list[TopicPartition], since: int | None) -> Iterator[Line]:
     consumer.assign(partitions)
     consumer.seek_to_beginning(*partitions)
     starts, ends = consumer.beginning_offsets(partitions), consumer.end_offsets(partitions)
+    if since is not None:
+        for partition, first in consumer.offsets_for_times(dict.fromkeys(partitions, max(0, since))).items():
+            consumer.seek(partition, ends[partition] if first is None else first.offset)
     silent = 0
     while any(consumer.position(partition) < ends[partition] for partition in partitions):
         polled = consumer.poll(timeout_ms=POLL_MS)

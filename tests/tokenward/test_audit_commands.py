@@ -42,6 +42,8 @@ class Desk:
 
     def run(self, *arguments: str, **settings: str) -> Done:
         """Run one command."""
+        if arguments[0] in {"revoke", "release"}:
+            arguments = (*arguments, "--reason", "manual")
         return tokenward(*arguments, folder=self._folder, settings={**self.settings, **settings})
 
     def revoke(self, sid: str) -> None:

@@ -81,7 +81,7 @@ def test_wrong_use_is_code_two_and_a_sentence(arguments: list[str], tmp_path: Pa
 FAILURES = {
     "missing file": ["replay", "none.ndjson"],
     "missing settings": ["status", "--config", "none.toml"],
-    "no key": ["revoke", "--iss", "https://a", "--sub", "ann"],
+    "no key": ["revoke", "--iss", "https://a", "--sub", "ann", "--reason", "manual"],
     "no source": ["route"],
 }
 

@@ -25,7 +25,9 @@ class Shell:
         self._settings = {**own, **settings}
 
     def run(self, *arguments: str) -> Done:
-        """Run one command."""
+        """Run one command; who changes something and gives no reason has one."""
+        if arguments[0] in {"revoke", "release"} and "--reason" not in arguments:
+            arguments = (*arguments, "--reason", "manual")
         return tokenward(*arguments, folder=self._folder, settings=self._settings)
 
     def json(self, *arguments: str) -> list[dict[str, Any]]:
@@ -92,7 +94,7 @@ def test_an_entry_is_released_by_its_digest(shell: Shell) -> None:
 def test_a_whole_issuer_is_revoked_only_when_said(shell: Shell) -> None:
     """--iss alone names nobody; with --scope issuer it is the emergency brake."""
     vague = shell.run("revoke", "--iss", ISS, "--no-topic")
-    shell.json("revoke", "--iss", ISS, "--scope", "issuer", "--no-topic")
+    shell.json("revoke", "--iss", ISS, "--scope", "issuer", "--yes", "--no-topic")
 
     answer = shell.json("check", "--iss", ISS, "--sub", "anybody", "--iat", "1000")[0]
 
@@ -143,3 +145,27 @@ def test_a_refused_address_is_named_where_bouncers_ask(tmp_path: Path, redis_url
 
     opened = [Sealer(KEY.encode()).open(digest, seal) for seal in seals.values()]
     assert ([] if path is None else ["203.0.113.0/24"]) == opened
+
+
+@pytest.mark.parametrize("reason", ["", "A sentence.", "x" * 65])
+def test_a_reason_is_a_word(shell: Shell, reason: str) -> None:
+    """What is no word is wrong use, and nobody is refused."""
+    done = shell.run("revoke", *ANN, "--no-topic", "--reason", reason)
+
+    assert (2, 0) == (done.returncode, shell.json("status")[0]["entries"])
+
+
+@pytest.mark.parametrize("command", ["revoke", "release"])
+def test_there_is_no_change_without_a_reason(tmp_path: Path, command: str) -> None:
+    """It is wrong use, said in one sentence."""
+    done = tokenward(command, *ANN, folder=tmp_path, settings={"TOKENWARD_DIGEST_KEY": KEY})
+
+    assert (2, True) == (done.returncode, "--reason" in done.stderr)
+
+
+@pytest.mark.parametrize("who", [("--scope", "issuer"), ("--client-id", "spa")])
+def test_very_many_are_hit_only_when_meant(shell: Shell, who: tuple[str, ...]) -> None:
+    """Where nobody can be asked, scopes that take two persons over the API need --yes; it is said who is hit."""
+    done = shell.run("revoke", "--iss", ISS, *who, "--no-topic")
+
+    assert (2, True, 0) == (done.returncode, ISS in done.stderr, shell.json("status")[0]["entries"])

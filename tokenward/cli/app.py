@@ -13,7 +13,7 @@ import typer
 
 from revocation.errors import RegistryError
 from tokenward import __version__
-from tokenward.cli import access, audit, files, judgement, policy, registry, services, show, simulate
+from tokenward.cli import access, audit, bulk, files, judgement, policy, registry, services, show, simulate
 from tokenward.faults import Failure, WrongUse
 
 HELP = "Recognises stolen refresh tokens in a Kafka stream and makes every gateway refuse them."
@@ -48,6 +48,8 @@ for command in (
 ):
     app.command(name=command.__name__.rstrip("_"))(command)
 app.add_typer(policy.app)
+app.add_typer(bulk.app)
+app.add_typer(bulk.waiting)
 app.add_typer(audit.app)
 
 

@@ -14,7 +14,7 @@ from revocation.names import Name
 from revocation.naming import Named, decision_of, origin_of
 from revocation.record import Revocation, Scope, State
 from tokenward import administration, audited, changelog
-from tokenward.administration import MANUAL
+from tokenward.cli.agreement import agree, check_reason
 from tokenward.cli.common import ConfigOption, JsonOption, print_json, print_line, safe, user
 from tokenward.faults import Failure, WrongUse
 from tokenward.settings import Settings, read_settings
@@ -32,6 +32,8 @@ ScopeOption = Annotated[Scope | None, typer.Option(help="What the digest is of."
 Digest = Annotated[str | None, typer.Option(help="Digest as lists and alerts show it, instead of an identity.")]
 Actor = Annotated[str | None, typer.Option(help="Who decides this (default: the user's name).", show_default=False)]
 CLI = audited.CLI
+Reason = Annotated[str, typer.Option(help="Why: one word, such as soc.false_alarm.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask, whoever is hit.")]
 Topic = Annotated[bool, typer.Option("--topic/--no-topic", help="Tell the topic refresh.revocations too.")]
 
 
@@ -114,17 +116,20 @@ def revoke(
     digest: Digest = None,
     quarantine: Annotated[bool, typer.Option("--quarantine", help="Ask for a new login only.")] = False,
     ttl: Annotated[int | None, typer.Option(min=1, help="How long, seconds (default: the policy's).")] = None,
-    reason: Annotated[str, typer.Option(help="Why: a word.")] = MANUAL,
+    reason: Reason,
+    yes: Yes = False,
     actor: Actor = None,
     topic: Topic = True,
     config: ConfigOption = None,
     json: JsonOption = False,
 ) -> None:
     """Refuse somebody from now on."""
+    check_reason(reason)
     settings = read_settings(config)
     claims = Claims(iss=iss, sub=sub, sid=sid, jti=jti, client_id=client_id, device=device, kid=kid, ip=ip)
     subject = administration.subject_of(Named(claims=claims, scope=scope, digest=digest), settings.key)
     state = State.QUARANTINED if quarantine else State.REVOKED
+    agree(settings, subject, iss, "quarantine" if quarantine else "revoke", yes=yes)
     ttl_ms = (_ttl(settings, iss, state) if ttl is None else ttl) * 1000
     now = clock()
     decided = decision_of(subject, state, ttl_ms, reason, actor or user(), now)
@@ -148,17 +153,21 @@ def release(
     ip: Ip = None,
     scope: ScopeOption = None,
     digest: Digest = None,
+    reason: Reason,
+    yes: Yes = False,
     actor: Actor = None,
     topic: Topic = True,
     config: ConfigOption = None,
     json: JsonOption = False,
 ) -> None:
     """Let somebody pass again; what was decided so far does not come back."""
+    check_reason(reason)
     settings = read_settings(config)
     claims = Claims(iss=iss, sub=sub, sid=sid, jti=jti, client_id=client_id, device=device, kid=kid, ip=ip)
     subject = administration.subject_of(Named(claims=claims, scope=scope, digest=digest), settings.key)
+    agree(settings, subject, iss, "release", yes=yes)
     with closing(trail_of(settings, CLI)) as trail:
-        changes = audited.release(registry_of(settings), trail, subject, clock(), actor or user())
+        changes = audited.release(registry_of(settings), trail, subject, clock(), actor or user(), reason)
     if not changes:
         raise Failure("Nobody refuses that: there is no entry to release.")
     _tell(administration.changed(changes, subject), json=json)
