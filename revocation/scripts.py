@@ -1,4 +1,4 @@
-"""The Lua scripts of the registry in Redis: what they are made of, and how they are called."""
+"""The Lua scripts in Redis, of the registry and of what others are told: of what they are made, and how to call them."""
 
 from collections.abc import Sequence
 from functools import cache
@@ -17,6 +17,11 @@ SCRIPTS: dict[str, tuple[str, ...]] = {
     "changes": ("changes",),
     "place": ("history", "place"),
     "rights": ("rights",),
+    "ssf_put": ("ssf_put",),
+    "ssf_lend": ("ssf_lend",),
+    "ssf_done": ("ssf_done",),
+    "ssf_change": ("ssf_change",),
+    "ssf_hold": ("ssf_hold",),
 }
 """The scripts, and the files in `lua/` that each is made of."""
 
