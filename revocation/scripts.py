@@ -1,4 +1,4 @@
-"""The Lua scripts in Redis, of the registry and of what others are told: of what they are made, and how to call them."""
+"""The Lua scripts in Redis, of the registry and of what others are told: what they are made of, how they are called."""
 
 from collections.abc import Sequence
 from functools import cache

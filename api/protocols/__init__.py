@@ -1,0 +1,1 @@
+"""The protocols that identity providers and security tools speak."""
