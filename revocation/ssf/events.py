@@ -95,10 +95,9 @@ def _event(news: News, subject: Json, *, nested: bool) -> Json:
         common["subject"] = subject
     if news.what == "revoked":
         return common | {"reason_admin": {"en": f"Revoked: {said}."}}
-    high = news.what == "quarantined"
     is_session = subject["format"] == "complex"
-    levels = {"current_level": "HIGH"} if high else {"current_level": "LOW", "previous_level": "HIGH"}
-    return common | levels | {"principal": "SESSION" if is_session else "USER", "risk_reason": said}
+    level = "HIGH" if news.what == "quarantined" else "LOW"
+    return common | {"current_level": level, "principal": "SESSION" if is_session else "USER", "risk_reason": said}
 
 
 def _envelope(stream: Stream, iss: str, jti: str, now: int, subject: Json, uri: str, event: Json) -> Json:

@@ -38,6 +38,8 @@ class Stream(msgspec.Struct, frozen=True, kw_only=True):
     description: str | None = None
     status: Status = "enabled"
     reason: str | None = None
+    #: We paused it, as its receiver lets nothing pass; the receiver is told so when it goes on.
+    held: bool = False
     #: Those that were added, or removed, as the receiver's default is.
     subjects: tuple[dict[str, Any], ...] = ()
     wishes: tuple[Wish, ...] = ()
@@ -45,6 +47,11 @@ class Stream(msgspec.Struct, frozen=True, kw_only=True):
     verified_at: int = 0
     #: Counts changes; who changes a stream says which one it saw.
     version: int = 1
+
+    def resumed(self, wish_id: str) -> "Stream":
+        """The stream, going on after we had paused it."""
+        wish = Wish(wish_id, "updated", "Deliveries pass again.", "enabled")
+        return msgspec.structs.replace(self, status="enabled", reason=None, held=False, wishes=(*self.wishes, wish))
 
     def delivered(self, supported: Sequence[str]) -> list[str]:
         """The events that it gets: asked for, and supported."""

@@ -167,6 +167,9 @@ def _address(url: object, receiver: Receiver) -> str:
 
 
 def _next(stream: Stream) -> Stream:
+    if stream.held:
+        # Whoever changes a stream that we hold has most likely mended what held it.
+        stream = stream.resumed(secrets.token_hex(8))
     return msgspec.structs.replace(stream, version=stream.version + 1)
 
 

@@ -95,9 +95,11 @@ class Desk:
             raise invalid("status must be enabled, paused or disabled, and reason a text.")
 
         def change(stream: Stream) -> Stream:
+            if stream.held and status == "enabled":
+                stream = stream.resumed(secrets.token_hex(8))
             wishes = () if status == "disabled" else stream.wishes
             return msgspec.structs.replace(
-                stream, status=status, reason=reason, wishes=wishes, version=stream.version + 1
+                stream, status=status, reason=reason, held=False, wishes=wishes, version=stream.version + 1
             )
 
         stream = self._change(name, stream_id, change)
