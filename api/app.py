@@ -21,6 +21,8 @@ from api.metrics import ApiCollector, Counts
 from api.openapi import DESCRIPTION, SUMMARY, documented
 from api.problems import install
 from api.profiles import Profile
+from api.protocols.ssf.desk import Desk
+from api.protocols.ssf.routes import ssf_routes
 from api.routes.replicas import replica_routes
 from api.routes.revocations import revocation_routes
 from api.routes.service import service_routes
@@ -99,12 +101,13 @@ def create_app(
     limits: FeedLimits | None = None,
     issuers: Sequence[TrustedIssuer] = (),
     profiles: Mapping[str, Profile] | None = None,
+    ssf: Desk | None = None,
 ) -> Api:
     """Build the application. Its lifespan starts and stops `followers`, which fill `replica` from `registry`'s shards.
 
     `clock` gives epoch milliseconds; `digest_key` is the replica's, for look-ups by identity; `metrics` is what
     `/metrics` shows, where others may have registered too (a new one by default); `limits` bounds the feed. `/authz`
-    takes tokens of `issuers`, and has `profiles` besides the default one.
+    takes tokens of `issuers`, and has `profiles` besides the default one; `ssf` serves receivers of security events.
     """
     counts = Counts()
     feed = Feed(replica, followers.shards, clock, counts, limits or FeedLimits())
@@ -124,6 +127,8 @@ def create_app(
     )
     fastapi.include_router(revocation_routes(view))
     fastapi.include_router(replica_routes(feed.replicas))
+    if ssf is not None:
+        fastapi.include_router(ssf_routes(ssf))
     fastapi.include_router(service_routes(view, followers, shown, version))
     install(fastapi, counts.refusal)
     fastapi.openapi = documented(fastapi, authz_paths(), feed_paths())  # type: ignore[method-assign]

@@ -11,7 +11,8 @@ from pydantic.fields import FieldInfo
 
 from api.feed.metrics import FEED_METRICS
 from api.metrics import METRICS as API_METRICS
-from tokenward.metrics import ORIGINS, ROUTE, WORKER
+from tokenward.metrics import NOTIFY, ORIGINS, ROUTE, WORKER
+from tokenward.outward_sections import ReceiverSettings
 from tokenward.sections import Sections
 from tokenward.settings import PREFIX
 from tokenward.token_sections import AuthzSettings, IssuerSettings
@@ -24,6 +25,7 @@ environment, which wins; tables and lists are JSON in the environment. A variabl
 holds the value, for secrets: `TOKENWARD_DIGEST_KEY_FILE`, `TOKENWARD_REDIS__URL_FILE`."""
 PER_ISSUER = 'issuers."https://idp/realms/acme"'
 PER_PROFILE = "authz.NAME"
+PER_RECEIVER = "ssf.receivers.NAME"
 ISSUERS = """\
 One table for each issuer, named by exactly the `iss` of its access tokens. Telemetry is mapped to it by `format` and
 `tenant`; `visible` says what a gateway can match, and so what a decision about a session becomes. The others say which
@@ -31,6 +33,9 @@ of its tokens `/authz` takes ([tokens.md](tokens.md))."""
 PROFILES = """\
 One table for each profile of `/authz`. Gateways ask `/authz:NAME`; `/authz` is the profile `default`, which needs no
 table. A profile never comes from a request's headers or query, as clients of the gateway write those."""
+RECEIVERS = """\
+One table for each receiver of security events, named as the principal that manages its streams is
+([protocols.md](protocols.md)). Without its table a principal sees no stream, and its streams are told nothing."""
 EXAMPLES = {
     "issuers": f"""\
 ```toml
@@ -47,6 +52,14 @@ audiences = ["shop-api"]
 anonymous = "allow"
 when_stale = "open"
 cookie = "access_token"
+```""",
+    "receivers": """\
+```toml
+[ssf.receivers.okta]
+audience = ["https://acme.okta.com"]
+issuers = ["https://idp/realms/acme"]
+push_hosts = ["acme.okta.com"]
+nested_subject = true
 ```""",
 }
 
@@ -85,6 +98,11 @@ def profile_rows() -> Iterator[Row]:
     return rows(AuthzSettings, f"{PER_PROFILE}.")
 
 
+def receiver_rows() -> Iterator[Row]:
+    """The settings of one receiver."""
+    return rows(ReceiverSettings, f"{PER_RECEIVER}.")
+
+
 def settings_page() -> str:
     """`docs/settings.md`."""
     parts = [
@@ -100,6 +118,10 @@ def settings_page() -> str:
         PROFILES,
         EXAMPLES["authz"],
         _table(("name", "value", "default", "meaning"), [_cells(row) for row in profile_rows()]),
+        "## Receivers",
+        RECEIVERS,
+        EXAMPLES["receivers"],
+        _table(("name", "value", "default", "meaning"), [_cells(row) for row in receiver_rows()]),
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -112,6 +134,7 @@ def metrics_page() -> str:
         ("`tokenward worker`", "Served at `/metrics` of `metrics.worker_port`.", WORKER),
         ("`tokenward origins`", "Served at `/metrics` of `metrics.origins_port`.", ORIGINS),
         ("`tokenward route`", "Served at `/metrics` of `metrics.route_port`.", ROUTE),
+        ("`tokenward notify`", "Served at `/metrics` of `metrics.notify_port`.", NOTIFY),
     )
     for service, where, metrics in services:
         cells = [(f"`{m.name}`", m.kind, ", ".join(m.labels) or "-", m.meaning) for m in metrics]
@@ -170,6 +193,8 @@ def _shape(annotation: Any) -> str:
 
 
 def _default(field: FieldInfo) -> str:
+    if field.is_required():
+        return "to be set"
     value = field.default
     if isinstance(value, SecretStr):
         value = value.get_secret_value()

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from api.profiles import named
+from tokenward.outward_sections import NotifySettings, SsfSettings
 from tokenward.redis_settings import RedisSettings
 from tokenward.section import Section
 from tokenward.token_sections import AuthzSettings, IssuerSettings
@@ -219,12 +220,13 @@ class PolicySettings(Section):
 
 
 class MetricsSettings(Section):
-    """Prometheus metrics of `route`, `worker` and `origins` (`api` serves its own at `/metrics`)."""
+    """Prometheus metrics of `route`, `worker`, `origins` and `notify` (`api` serves its own at `/metrics`)."""
 
     host: str = Field(default="127.0.0.1", description="Address to listen on.")
     route_port: PortOrNone = Field(default=9101, description="Port of `route`; 0: none.")
     worker_port: PortOrNone = Field(default=9102, description="Port of `worker`; 0: none.")
     origins_port: PortOrNone = Field(default=9103, description="Port of `origins`; 0: none.")
+    notify_port: PortOrNone = Field(default=9104, description="Port of `notify`; 0: none.")
 
 
 class Sections(Section):
@@ -246,6 +248,8 @@ class Sections(Section):
     geoip: GeoipSettings = GeoipSettings()
     detector: DetectorSettings = DetectorSettings()
     policy: PolicySettings = PolicySettings()
+    notify: NotifySettings = NotifySettings()
+    ssf: SsfSettings = SsfSettings()
     metrics: MetricsSettings = MetricsSettings()
     authz: dict[str, AuthzSettings] = Field(
         default={}, description="The profiles of `/authz`, by name; `default` is the one of `/authz` itself."

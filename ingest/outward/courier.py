@@ -109,6 +109,8 @@ class Courier:
         #: How often a queue's first letter has failed, and when it is tried again, epoch milliseconds.
         self._failures: Counter[str] = Counter()
         self._later: dict[str, int] = {}
+        #: Queues that wait because nothing passed, until their stream is no longer held.
+        self._held: set[str] = set()
         self._keys_at = 0
 
     def run(self, stop: threading.Event) -> None:
@@ -147,6 +149,9 @@ class Courier:
 
     def _start(self, route: Route) -> None:
         with self._lock:
+            if route.queue in self._held and route.stream is not None and not route.stream.held:
+                self._held.discard(route.queue)  # its receiver says that it may go on
+                self._later.pop(route.queue, None)
             due = self._later.get(route.queue, 0) <= self._clock()
             if route.queue in self._busy or not due or not self._store.waiting(route.queue):
                 return
@@ -171,9 +176,10 @@ class Courier:
 
     def _deliver(self, route: Route, item: Item, now: int) -> bool:
         """Take one letter there; whether the next may follow."""
-        outcome, why, after_s = (
-            ("dead", "expired", 0) if item.at + self._most_age_ms <= now else self._sent(route, item)
-        )
+        outcome: Outcome = "dead"
+        why, after_s = "expired", 0
+        if item.at + self._most_age_ms > now:
+            outcome, why, after_s = self._sent(route, item)
         self._on_report(NotifyReport(deliveries={why: 1}))
         if outcome in {"retry", "hold"}:
             self._postpone(route, outcome, why, after_s)
@@ -184,6 +190,7 @@ class Courier:
         with self._lock:
             self._failures.pop(route.queue, None)
             self._later.pop(route.queue, None)
+            self._held.discard(route.queue)
         if route.stream is not None and route.stream.held and outcome == "done":
             self._change(route.stream.id, lambda stream: stream.resumed(jti_of(item.id)) if stream.held else None)
             return False  # the stream is another one now
@@ -205,6 +212,8 @@ class Courier:
             state.attempt_number = self._failures[route.queue]
             pause_ms = HOLD_MS if outcome == "hold" else max(round(BACKOFF(state) * 1000), after_s * 1000)
             self._later[route.queue] = self._clock() + pause_ms
+            if outcome == "hold":
+                self._held.add(route.queue)
         if outcome == "hold" and route.stream is not None and not route.stream.held:
             reason = f"The push endpoint lets nothing pass: {why}."
             self._change(
@@ -225,6 +234,7 @@ class Courier:
 
     def _forget(self, queues: set[str]) -> None:
         with self._lock:
+            self._held &= queues
             for gone in (self._failures.keys() | self._later.keys()) - queues:
                 self._failures.pop(gone, None)
                 self._later.pop(gone, None)

@@ -7,7 +7,9 @@ from collections.abc import Callable
 
 from ingest.formats.event import RefreshEvent
 from revocation.record import unmask
-from revocation.ssf.identity import Identities, Identity
+from revocation.ssf.identity import HEADER, Identities, Identity
+
+__all__ = ["HEADER", "Name", "Naming", "nameless"]
 
 MOST_SESSIONS = 200_000
 """Sessions whose person and seal are remembered; at some 500 bytes each that is 100 MB, where identities are sealed."""

@@ -16,9 +16,10 @@ from ingest.loop import Loop
 from tokenward import logs
 from tokenward.cli.common import ConfigOption
 from tokenward.faults import Failure
-from tokenward.metrics import ORIGINS, ROUTE, WORKER, Publisher, served
+from tokenward.metrics import NOTIFY, ORIGINS, ROUTE, WORKER, Publisher, served
+from tokenward.outward_wiring import Outward
 from tokenward.settings import Settings, read_settings
-from tokenward.wiring import api_of, origins_of, policy_of, registry_of, route_of, worker_of
+from tokenward.wiring import api_of, notifier_of, origins_of, policy_of, registry_of, route_of, worker_of
 
 log = logging.getLogger(__name__)
 
@@ -54,6 +55,15 @@ def origins(*, config: ConfigOption = None, json: JsonLogs = False) -> None:
         _run("origins", origins_of(settings, registry=registry, policy=policy, on_report=publisher))
 
 
+def notify(*, config: ConfigOption = None, json: JsonLogs = False) -> None:
+    """Tell receivers of security events, and identity providers, what was decided."""
+    logs.set_up(json=json)
+    settings = read_settings(config)
+    publisher = Publisher(NOTIFY)
+    with served(publisher.registry, settings.metrics.host, settings.metrics.notify_port), _kafka(settings):
+        _run("notify", notifier_of(settings, on_report=publisher))
+
+
 def api(*, config: ConfigOption = None, json: JsonLogs = False) -> None:
     """Answer gateways over HTTP."""
     logs.set_up(json=json)
@@ -66,7 +76,7 @@ def api(*, config: ConfigOption = None, json: JsonLogs = False) -> None:
         raise Failure(f"The API cannot listen at {where}: {error.strerror}; see api in the settings.") from error
 
 
-def _run(name: str, service: Loop[Any, Any]) -> None:
+def _run(name: str, service: Loop[Any, Any] | Outward) -> None:
     """Turn after turn until a signal comes."""
     stop = threading.Event()
     with _signalled(stop):
