@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import msgspec
 from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import HTTPError, NewConnectionError
 from urllib3.exceptions import TimeoutError as SilenceError
 from urllib3.util import Url, parse_url
 
@@ -80,6 +80,8 @@ class Poster:
                 return _ask(connection, url, body, headers)
             finally:
                 connection.close()
+        except NewConnectionError:  # urllib3 counts it among the time-outs
+            raise Unposted("unreachable") from None
         except (TimeoutError, SilenceError):
             raise Unposted("timeout") from None
         except ssl.SSLError:

@@ -111,6 +111,8 @@ class MemoryStore:
 
     def remember(self, subject: Subject, known: Known, now: int, until: int) -> None:
         """As the port says."""
+        if until <= now:
+            return
         with self._lock:
             self._known = {one: kept for one, kept in self._known.items() if kept[0] > now}
             self._known[subject] = (until, known)

@@ -92,7 +92,7 @@ class Store(Protocol):
         ...
 
     def remember(self, subject: Subject, known: Known, now: int, until: int) -> None:
-        """Keep it until then."""
+        """Keep it until then; where that is past, nothing is kept, and what was kept stays."""
         ...
 
     def recall(self, subject: Subject, now: int) -> Known | None:

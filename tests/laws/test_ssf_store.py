@@ -9,13 +9,14 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 
+from revocation.errors import RegistryUnavailable
 from revocation.record import Scope
 from revocation.redis import connect
 from revocation.seal import Seal
 from revocation.ssf.identity import Identity
 from revocation.ssf.memory import MemoryStore
 from revocation.ssf.redis import RedisStore
-from revocation.ssf.store import Item, Known, Store
+from revocation.ssf.store import REMEMBERED, Item, Known, Store
 from revocation.ssf.streams import Stream
 from tests.revocation.entries import subject
 from tests.servers.redis import Connect
@@ -138,7 +139,7 @@ class Stores(RuleBasedStateMachine):
 @pytest.mark.redis
 def test_both_stores_agree_on_any_sequence(redis_url: str) -> None:
     """The store in memory and the one in a real Redis give the same answers, whatever they are asked."""
-    checked = settings(max_examples=40, stateful_step_count=40, suppress_health_check=[HealthCheck.too_slow])
+    checked = settings(max_examples=25, stateful_step_count=40, suppress_health_check=[HealthCheck.too_slow])
 
     run_state_machine_as_test(lambda: Stores(redis_url), settings=checked)  # type: ignore[arg-type]  # a factory
 
@@ -158,3 +159,37 @@ def test_nothing_in_redis_can_be_read_or_moved(redis_url: str, redis_client: Con
 
     assert [] == [word for word in (b"ann", b"secret", b"audience", b"modulus", b"push") if word in said]
     assert ["s"] == [stream.id for stream in store.streams()]
+
+
+@pytest.mark.redis
+def test_so_much_is_remembered_as_done(redis_url: str, redis_client: Connect) -> None:
+    """Beyond the bound the oldest is forgotten, in both stores."""
+    stores: tuple[Store, Store] = (MemoryStore(), RedisStore(redis_client(redis_url), Seal(b"a key")))
+    for store in stores:
+        for number in range(REMEMBERED + 1):
+            store.put("q", Item(f"{number:05}", 0, b""), REMEMBERED + 1)
+        store.done("q", [f"{number:05}" for number in range(REMEMBERED + 1)], 0)
+
+    assert [([], None)] * 2 == [
+        (store.put("q", Item("00000", 0, b""), 1), store.put("q", Item("00001", 0, b""), 1)) for store in stores
+    ]
+
+
+def test_a_silent_redis_is_unavailable(redis_client: Connect) -> None:
+    """Whatever Redis says instead of an answer is one error, which says nothing of an address or a password."""
+    store = RedisStore(redis_client("redis://:secret@127.0.0.1:1/0"), Seal(b"a key"))
+
+    with pytest.raises(RegistryUnavailable) as raised:
+        store.streams()
+    assert "secret" not in str(raised.value)
+
+
+@pytest.mark.redis
+def test_only_who_saw_the_newest_version_changes_a_stream(redis_url: str, redis_client: Connect) -> None:
+    """The next version replaces the one that stands there; an old one, and one of nothing, are refused."""
+    stores: tuple[Store, Store] = (MemoryStore(), RedisStore(redis_client(redis_url), Seal(b"a key")))
+    first, second = (Stream(id="s", receiver="ann", aud=("x",), version=version) for version in (1, 2))
+
+    assert [(False, True, True, False)] * 2 == [
+        (store.change(second), store.add(first), store.change(second), store.change(second)) for store in stores
+    ]
