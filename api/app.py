@@ -8,30 +8,46 @@ from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 from starlette.concurrency import run_in_threadpool
 
+from api.access.access import Access
+from api.access.authenticate import Authenticator
 from api.access.gate import Gate
+from api.access.metrics import AccessCollector
+from api.access.openapi import secured
+from api.access.refused import OnRefused, Refusals
+from api.access.rules import RULES, Table, served_by
 from api.authz import PREFIX, Authz
 from api.authz_openapi import authz_paths
-from api.body import Message, Receive, Scope, Send
+from api.body import Message, Receive, Scope, Send, bounded
+from api.bulk.routes import PART_BYTES
 from api.check import CheckPath
-from api.feed.feed import Feed
+from api.feed.feed import SNAPSHOT, Feed
 from api.feed.limits import FeedLimits
 from api.feed.metrics import FeedCollector
 from api.feed.openapi import feed_paths
 from api.metrics import ApiCollector, Counts
-from api.openapi import DESCRIPTION, SUMMARY, documented
+from api.openapi import DESCRIPTION, SUMMARY, check_paths, documented
 from api.problems import install
 from api.profiles import Profile
+from api.protocols.inbound import Inbound, InboundSettings
+from api.protocols.metrics import ProtocolCollector
+from api.protocols.openapi import protocol_paths
 from api.protocols.ssf.desk import Desk
 from api.protocols.ssf.routes import ssf_routes
+from api.protocols.ssf.rules import ssf_rules
 from api.routes.replicas import replica_routes
 from api.routes.revocations import revocation_routes
 from api.routes.service import service_routes
 from api.tokens import Tokens
 from api.trust import TrustedIssuer
 from api.view import RegistryView
+from api.writes.whole import Deciding, Writes
 from revocation.followers import Followers
 from revocation.registry import Whole
 from revocation.replica import Replica
+from revocation.seen import Seen
+
+BODY_BYTES = 64 * 1024
+"""Of a body that FastAPI reads; the largest that the write API knows has some 10 KiB."""
 
 Served = Callable[[Scope, Receive, Send], Awaitable[None]]
 
@@ -40,7 +56,14 @@ class Api:
     """The ASGI application: serves the paths of gateways itself, and hands everything else to FastAPI."""
 
     def __init__(
-        self, gate: Gate, check: CheckPath, authz: Authz, feed: Feed, fastapi: FastAPI, counts: Counts
+        self,
+        gate: Gate,
+        check: CheckPath,
+        authz: Authz,
+        feed: Feed,
+        inbound: Inbound,
+        fastapi: FastAPI,
+        counts: Counts,
     ) -> None:
         #: Everything but the check path, `/authz` and the feed.
         self.fastapi = fastapi
@@ -49,7 +72,7 @@ class Api:
         self._authz = authz
         self._feed = feed
         self._counts = counts
-        self._raw: dict[str, Served] = {"/v1/check": check.check, "/v1/check/batch": check.batch}
+        self._raw: dict[str, Served] = {"/v1/check": check.check, "/v1/check/batch": check.batch, **inbound.raw}
 
     def end(self) -> None:
         """The server is about to end: answer whoever waits for changes, so that it need not wait for them."""
@@ -57,8 +80,11 @@ class Api:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, or the lifespan."""
-        if scope["type"] == "http":
-            self._gate.admit(scope)
+        if scope["type"] == "http" and not self._gate.passes(scope):
+            answering = await self._gate.judge(scope, send)
+            if answering is None:
+                return
+            send = answering
         raw = self._raw.get(scope["path"]) if scope["type"] == "http" else None
         if raw is not None:
             try:
@@ -69,7 +95,9 @@ class Api:
         elif scope["type"] == "http" and scope["path"].startswith(PREFIX):
             await self._authz(scope, receive, send)
         elif scope["type"] == "http":
-            feed = self._feed.raw.get(scope["path"])
+            # To post to the path of the snapshot is to decide something.
+            decides = scope["path"] == SNAPSHOT and scope["method"] == "POST"
+            feed = None if decides else self._feed.raw.get(scope["path"])
             await (self._counted if feed is None else feed)(scope, receive, send)
         else:
             await self.fastapi(scope, receive, send)
@@ -86,7 +114,12 @@ class Api:
                 self._counts.request(route, message["status"])
             await send(message)
 
-        await self.fastapi(scope, receive, counting)
+        await self.fastapi(scope, bounded(receive, _limit_of(scope)), counting)
+
+
+def _limit_of(scope: Scope) -> int:
+    """How long a body may be."""
+    return PART_BYTES if scope["method"] == "PUT" else BODY_BYTES
 
 
 def create_app(
@@ -97,17 +130,28 @@ def create_app(
     clock: Callable[[], int],
     digest_key: bytes,
     version: str,
+    writes: Writes,
+    access: Access,
     metrics: CollectorRegistry | None = None,
     limits: FeedLimits | None = None,
     issuers: Sequence[TrustedIssuer] = (),
     profiles: Mapping[str, Profile] | None = None,
     ssf: Desk | None = None,
+    on_refused: OnRefused | None = None,
+    protocols: InboundSettings | None = None,
+    seen: Seen | None = None,
 ) -> Api:
     """Build the application. Its lifespan starts and stops `followers`, which fill `replica` from `registry`'s shards.
 
     `clock` gives epoch milliseconds; `digest_key` is the replica's, for look-ups by identity; `metrics` is what
     `/metrics` shows, where others may have registered too (a new one by default); `limits` bounds the feed. `/authz`
-    takes tokens of `issuers`, and has `profiles` besides the default one; `ssf` serves receivers of security events.
+    takes tokens of `issuers`, and has `profiles` besides the default one. Whatever changes the registry goes through
+    the registrar of `writes`. `access` says who may come at all; refused attempts are told to `on_refused`, which may
+    block. `protocols` is what OAuth's and SSF's routes go by; `seen` holds which security events were taken, for all
+    processes of one registry. `ssf` serves receivers of our own events.
+
+    Raises:
+        ValueError: a route has no rule, or a rule no route.
     """
     counts = Counts()
     feed = Feed(replica, followers.shards, clock, counts, limits or FeedLimits())
@@ -116,38 +160,61 @@ def create_app(
     shown = CollectorRegistry() if metrics is None else metrics
     shown.register(ApiCollector(counts, replica, followers, clock, tokens))
     shown.register(FeedCollector(feed))
+    inbound = Inbound(
+        protocols or InboundSettings(),
+        tokens=tokens,
+        replica=replica,
+        writes=writes,
+        clock=clock,
+        http=counts,
+        seen=seen,
+    )
+    shown.register(ProtocolCollector(inbound))
+    table = Table(RULES if ssf is None else (*RULES, *ssf_rules(ssf.transmitter)))
+    refusals = Refusals(on_refused)
+    authenticator = Authenticator(access, tokens, replica, clock)
+    gate = Gate(table, access, authenticator, refusals, counts, clock)
+    shown.register(AccessCollector(gate, authenticator, refusals))
     view = RegistryView(replica, registry, clock, digest_key)
+    deciding = writes.served(view)
     fastapi = FastAPI(
         title="Tokenward",
         summary=SUMMARY,
         description=DESCRIPTION,
         version=version,
-        lifespan=_following(followers, feed, tokens),
+        lifespan=_following(followers, feed, (tokens, inbound, refusals, deciding)),
         redoc_url=None,
     )
     fastapi.include_router(revocation_routes(view))
+    fastapi.include_router(deciding.router)
     fastapi.include_router(replica_routes(feed.replicas))
     if ssf is not None:
         fastapi.include_router(ssf_routes(ssf))
     fastapi.include_router(service_routes(view, followers, shown, version))
     install(fastapi, counts.refusal)
-    fastapi.openapi = documented(fastapi, authz_paths(), feed_paths())  # type: ignore[method-assign]
+    ahead = (check_paths(), authz_paths(), feed_paths(), protocol_paths())
+    table.check(served_by(fastapi, *ahead))
+    fastapi.openapi = secured(documented(fastapi, *ahead), table)  # type: ignore[method-assign]
     authz = Authz(replica, tokens, profiles or {}, clock, counts)
-    return Api(Gate(), CheckPath(replica, clock, counts), authz, feed, fastapi, counts)
+    return Api(gate, CheckPath(replica, clock, counts), authz, feed, inbound, fastapi, counts)
 
 
-def _following(followers: Followers, feed: Feed, tokens: Tokens) -> Callable[[FastAPI], Any]:
+def _following(
+    followers: Followers, feed: Feed, tasks: Sequence[Tokens | Inbound | Refusals | Deciding]
+) -> Callable[[FastAPI], Any]:
     """The lifespan: requests are taken at once; `/readyz` says when the first snapshot has come."""
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         feed.recent.start()
         followers.start()
-        tokens.start()
+        for task in tasks:
+            task.start()
         try:
             yield
         finally:
-            await tokens.stop()
+            for task in reversed(tasks):
+                await task.stop()
             await run_in_threadpool(followers.stop)
 
     return lifespan

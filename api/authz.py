@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
+from api.access.principal import Principal, principal_of
 from api.body import Receive, Scope, Send
 from api.compact import Invalid
 from api.credentials import Presented, presented
@@ -83,7 +84,7 @@ class Authz:
         if served is None:
             verdict, name = Verdict(403, "unverifiable"), UNNAMED
         else:
-            verdict, name = await self._verdict(served, scope["headers"]), served.name
+            verdict, name = await self._verdict(served, scope["headers"], principal_of(scope)), served.name
         self._counts.authorised(name, verdict.status, verdict.http)
         headers = [_STATUS[verdict.status], verdict.subject, seq, verdict.cache, _EMPTY, *verdict.more]
         if (b"expect", b"100-continue") in scope["headers"]:
@@ -92,13 +93,13 @@ class Authz:
         await send({"type": "http.response.start", "status": verdict.http, "headers": headers})
         await send({"type": "http.response.body"})
 
-    async def _verdict(self, served: "_Served", headers: list[Header]) -> Verdict:
+    async def _verdict(self, served: "_Served", headers: list[Header], asker: Principal) -> Verdict:
         """The answer, whatever happens."""
         scheme = BEARER
         try:
             found = presented(headers, served.cookie, served.address_header)
             scheme = found.scheme
-            return await self._judge(served, found)
+            return await self._judge(served, found, asker)
         except Invalid as invalid:
             self._counts.token_refused(invalid.reason)
             return served.invalid[scheme]
@@ -109,7 +110,7 @@ class Authz:
             _log(error)
         return Verdict(403, "unverifiable")
 
-    async def _judge(self, served: "_Served", found: Presented) -> Verdict:
+    async def _judge(self, served: "_Served", found: Presented, asker: Principal) -> Verdict:
         """Who presents what, and what the registry says of it."""
         if found.ambiguous:
             self._counts.token_refused("ambiguous")
@@ -122,6 +123,8 @@ class Authz:
         if token is None:
             token = await self._tokens.verify(found.token) if verify else self._tokens.read(found.token)
             now = self._clock()
+        if not asker.sees(token.claims.iss):
+            raise Invalid("issuer_foreign")
         return self._decide(served, found, token, now)
 
     def _decide(self, served: "_Served", found: Presented, token: Token, now: int) -> Verdict:

@@ -1,7 +1,10 @@
 """Reads a POST's JSON body within bounds: its size, its type, and what all unfinished bodies hold together."""
 
 from collections.abc import Awaitable, Callable, MutableMapping
+from http import HTTPStatus
 from typing import Any
+
+from starlette.exceptions import HTTPException
 
 from api.problems import BUSY, METHOD_NOT_ALLOWED, TOO_LARGE, UNSUPPORTED_MEDIA_TYPE, Refused
 
@@ -79,6 +82,21 @@ class BodyReader:
         if len(part) > self._limit:
             raise Refused(TOO_LARGE)
         return part
+
+
+def bounded(receive: Receive, limit: int) -> Receive:
+    """The same messages; from a body on that is longer than `limit` bytes FastAPI is stopped with a 413."""
+    left = limit
+
+    async def receiving() -> Message:
+        nonlocal left
+        message = await receive()
+        left -= len(message.get("body", b""))
+        if left < 0:
+            raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+        return message
+
+    return receiving
 
 
 def _is_json(media_type: bytes) -> bool:

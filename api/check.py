@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 import msgspec
 
+from api.access.principal import principal_of
 from api.body import BodyReader, Disconnected, Receive, Scope, Send
 from api.metrics import Counts
 from api.problems import (
@@ -22,7 +23,7 @@ from api.problems import (
 )
 from api.raw import NO_STORE, refuse
 from api.schemas import BATCH_TOKENS, BatchQuestion
-from revocation.claims import ALLOW, Answer, Claims
+from revocation.claims import ALLOW, UNKNOWN, Answer, Claims
 from revocation.record import Position
 from revocation.replica import Replica
 
@@ -69,7 +70,10 @@ class CheckPath:
                 body = await self._single_body.join(message, receive)
             now = self._clock()
             registry = self._registry()
-            answer = self._replica.check(self._single.decode(body), now)
+            claims = self._single.decode(body)
+            issuers = principal_of(scope).issuers
+            seen = issuers is None or claims.iss in issuers
+            answer = self._replica.check(claims, now) if seen else UNKNOWN
         except Refused as refused:
             await self._refuse(send, "/v1/check", refused.problem, refused.members)
         except UNREADABLE as error:
@@ -100,7 +104,7 @@ class CheckPath:
         except Disconnected:
             return
         else:
-            answers = self._encode(await self._answers(tokens, now))
+            answers = self._encode(await self._answers(tokens, now, principal_of(scope).issuers))
             self._counts.batches += 1
             body = b'{%b%d},"answers":%b}' % (registry, self._age(now), answers)
             await send({"type": "http.response.start", "status": 200, "headers": _headers(len(body))})
@@ -118,8 +122,9 @@ class CheckPath:
             raise Refused(TOO_LARGE)
         return tokens
 
-    async def _answers(self, tokens: list[Claims], now: int) -> list[Answer]:
-        check, decided = self._replica.check, self._counts.batched
+    async def _answers(self, tokens: list[Claims], now: int, issuers: frozenset[str] | None) -> list[Answer]:
+        decided = self._counts.batched
+        check = self._replica.check if issuers is None else self._within(issuers)
         answers: list[Answer] = []
         for start in range(0, len(tokens), TURN):
             answers += [check(claims, now) for claims in tokens[start : start + TURN]]
@@ -127,6 +132,10 @@ class CheckPath:
         for answer in answers:
             decided[answer.decision] += 1
         return answers
+
+    def _within(self, issuers: frozenset[str]) -> Callable[[Claims, int], Answer]:
+        """Checks for a caller to whom other issuers' tokens are as if nobody knew them."""
+        return lambda claims, now: self._replica.check(claims, now) if claims.iss in issuers else UNKNOWN
 
     def _registry(self) -> bytes:
         """The member `registry` of an answer up to its age. Taken before the check: the answer knows at least that."""

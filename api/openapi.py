@@ -1,8 +1,6 @@
 """The OpenAPI document: FastAPI's own, and the check routes, which FastAPI does not serve."""
 
 from collections.abc import Callable, Sequence
-from functools import reduce
-from operator import or_
 from typing import Any
 
 import msgspec
@@ -28,9 +26,9 @@ Json = dict[str, Any]
 
 SUMMARY = "Is this token's session stolen? Asked by gateways, answered from memory."
 DESCRIPTION = """\
-Nobody is asked who they are yet: bind this API to an address that only gateways reach. Errors are problem+json
-(RFC 9457); the member `type` is stable. Members that do not apply are absent. Times are epoch milliseconds, but the
-claims of a token are as its JWT has them."""
+Every route but `/healthz` asks who calls, by a key, a token or a certificate, and what that caller may. Errors are
+problem+json (RFC 9457); the member `type` is stable. Members that do not apply are absent. Times are epoch
+milliseconds, but the claims of a token are as its JWT has them."""
 
 #: What each claim is for; `msgspec` knows the types only.
 CLAIMS = {
@@ -61,19 +59,20 @@ def refusals(*problems: Problem) -> dict[int | str, Json]:
 
 
 def documented(app: FastAPI, *others: Json) -> Callable[[], Json]:
-    """What `app.openapi` shall be: FastAPI's document with the check routes and the `others` in it, made once."""
+    """What `app.openapi` shall be: FastAPI's document with the `others` in it, made once."""
     made: list[Json] = []
     generate = app.openapi
 
     def openapi() -> Json:
         if not made:
             document = generate()
-            document["paths"] = reduce(or_, [_check_paths(), *others, document["paths"]])
+            document["paths"] = _merged(*others, document["paths"])
             document.setdefault("components", {}).setdefault("schemas", {}).update(_schemas())
             for path in document["paths"].values():
                 for operation in path.values():
-                    # FastAPI's own error shape is never answered here.
-                    operation["responses"].pop("422", None)
+                    # FastAPI's own error shape is never answered here; a problem may have that status.
+                    if "application/json" in operation["responses"].get("422", {}).get("content", {}):
+                        del operation["responses"]["422"]
             for unused in ("HTTPValidationError", "ValidationError"):
                 document["components"]["schemas"].pop(unused, None)
             made.append(document)
@@ -82,7 +81,8 @@ def documented(app: FastAPI, *others: Json) -> Callable[[], Json]:
     return openapi
 
 
-def _check_paths() -> Json:
+def check_paths() -> Json:
+    """The check routes, which FastAPI does not serve."""
     return {
         "/v1/check": {
             "post": {
@@ -105,6 +105,15 @@ def _check_paths() -> Json:
             }
         },
     }
+
+
+def _merged(*documents: Json) -> Json:
+    """All paths; one may have methods here and there."""
+    merged: Json = {}
+    for paths in documents:
+        for path, operations in paths.items():
+            merged[path] = merged.get(path, {}) | operations
+    return merged
 
 
 def _refused() -> Json:

@@ -6,12 +6,14 @@ A `Problem` is constant: title, status and sentence stand in the table, so nothi
 
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
+from typing import Any
 
 import msgspec
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
+from revocation.challenges import MISSING
 from revocation.errors import RegistryUnavailable
 
 MEDIA_TYPE = "application/problem+json"
@@ -40,11 +42,19 @@ class Problem(msgspec.Struct, frozen=True):
         return Response(self.body(**members), self.status, headers, MEDIA_TYPE)
 
 
-_RETRY = (("Retry-After", str(RETRY_SECONDS)),)
+RETRY = (("Retry-After", str(RETRY_SECONDS)),)
 
 BAD_REQUEST = Problem(
     "bad_request", HTTPStatus.BAD_REQUEST, "Bad request", "The request is not as `/docs` describes it."
 )
+UNAUTHENTICATED = Problem(
+    "unauthenticated",
+    HTTPStatus.UNAUTHORIZED,
+    "Unauthenticated",
+    "Nobody is shown by this request; see `docs/access.md`.",
+    (("WWW-Authenticate", MISSING.field()),),
+)
+FORBIDDEN = Problem("forbidden", HTTPStatus.FORBIDDEN, "Forbidden", "This caller may not do that.")
 NOT_FOUND = Problem("not_found", HTTPStatus.NOT_FOUND, "Not found", "There is nothing at this path; see `/docs`.")
 METHOD_NOT_ALLOWED = Problem(
     "method_not_allowed",
@@ -71,6 +81,13 @@ HEADERS_TOO_LARGE = Problem(
     "Headers too large",
     "The request's line and headers are too long.",
 )
+RATE_LIMITED = Problem(
+    "rate_limited",
+    HTTPStatus.TOO_MANY_REQUESTS,
+    "Too many requests",
+    "So much is not answered within that time; see `Retry-After`.",
+    RETRY,
+)
 INTERNAL_ERROR = Problem(
     "internal_error",
     HTTPStatus.INTERNAL_SERVER_ERROR,
@@ -82,9 +99,16 @@ NOT_READY = Problem(
     HTTPStatus.SERVICE_UNAVAILABLE,
     "Not ready",
     "The registry's entries have not been received yet.",
-    _RETRY,
+    RETRY,
 )
-BUSY = Problem("busy", HTTPStatus.SERVICE_UNAVAILABLE, "Busy", "Too much is being asked at once.", _RETRY)
+BUSY = Problem("busy", HTTPStatus.SERVICE_UNAVAILABLE, "Busy", "Too much is being asked at once.", RETRY)
+UNVERIFIABLE = Problem(
+    "unverifiable",
+    HTTPStatus.SERVICE_UNAVAILABLE,
+    "Unverifiable",
+    "The keys of the token's issuer cannot be had now.",
+    RETRY,
+)
 RESYNC = Problem(
     "resync",
     HTTPStatus.GONE,
@@ -96,26 +120,44 @@ REGISTRY_UNAVAILABLE = Problem(
     HTTPStatus.SERVICE_UNAVAILABLE,
     "Registry unavailable",
     "The registry does not answer; checks go on from what is known.",
-    _RETRY,
+    RETRY,
+)
+
+UNKNOWN_ISSUER = Problem(
+    "unknown_issuer", HTTPStatus.NOT_FOUND, "Unknown issuer", "There is no such issuer here; see `docs/protocols.md`."
+)
+UNREVOCABLE = Problem(
+    "unrevocable",
+    HTTPStatus.UNPROCESSABLE_ENTITY,
+    "Unrevocable",
+    "The identifier does not say whom to sign out; see `docs/protocols.md`.",
 )
 
 PROBLEMS = (
     BAD_REQUEST,
+    UNAUTHENTICATED,
+    FORBIDDEN,
     NOT_FOUND,
     METHOD_NOT_ALLOWED,
     TIMEOUT,
     TOO_LARGE,
     UNSUPPORTED_MEDIA_TYPE,
     HEADERS_TOO_LARGE,
+    RATE_LIMITED,
     INTERNAL_ERROR,
     NOT_READY,
     BUSY,
+    UNVERIFIABLE,
     RESYNC,
     REGISTRY_UNAVAILABLE,
+    UNKNOWN_ISSUER,
+    UNREVOCABLE,
 )
 
 #: The problem of each status that FastAPI itself answers with.
-_BY_STATUS = {problem.status: problem for problem in (BAD_REQUEST, NOT_FOUND, METHOD_NOT_ALLOWED, INTERNAL_ERROR)}
+_BY_STATUS = {
+    problem.status: problem for problem in (BAD_REQUEST, NOT_FOUND, METHOD_NOT_ALLOWED, TOO_LARGE, INTERNAL_ERROR)
+}
 
 
 class Refused(Exception):  # noqa: N818 - named after what happened
@@ -146,9 +188,7 @@ def install(app: FastAPI, count: Callable[[str], None]) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def invalid(_: Request, error: RequestValidationError) -> Response:
-        # The parameter's name comes from the route's signature; the value that came in is left out.
-        names = sorted({str(fault["loc"][1]) for fault in error.errors() if len(fault["loc"]) > 1})
-        faults = [{"detail": "Not a valid value.", "parameter": name} for name in names]
+        faults = [msgspec.json.decode(fault) for fault in sorted({_fault(one) for one in error.errors()})]
         return answered(BAD_REQUEST, members={"errors": faults})
 
     @app.exception_handler(HTTPException)
@@ -159,6 +199,18 @@ def install(app: FastAPI, count: Callable[[str], None]) -> None:
     @app.exception_handler(Exception)
     async def failed(_: Request, __: Exception) -> Response:
         return answered(INTERNAL_ERROR)
+
+
+def _fault(fault: Mapping[str, Any]) -> bytes:
+    """What is wrong, as JSON; names come from the route's signature and the body's type, never from what came in."""
+    place = fault["loc"]
+    if fault["type"] == "extra_forbidden":
+        return msgspec.json.encode({"detail": "There is a member that nobody knows."})
+    if place[0] != "body":
+        return msgspec.json.encode({"detail": "Not a valid value.", "parameter": str(place[-1])})
+    if fault["type"] == "json_invalid" or len(place) == 1:
+        return msgspec.json.encode({"detail": "The body is not as it must be."})
+    return msgspec.json.encode({"detail": "Not a valid value.", "pointer": f"#/{place[1]}"})
 
 
 def _with_head(headers: Mapping[str, str]) -> dict[str, str]:

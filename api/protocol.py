@@ -10,6 +10,7 @@ from typing import ClassVar, cast
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
+from api.access.certificates import Certificate, certificate_of
 from api.problems import BUSY, HEADERS_TOO_LARGE, MEDIA_TYPE, TIMEOUT, Problem
 
 HEAD_BYTES = 32 * 1024
@@ -39,6 +40,8 @@ class BoundedProtocol(HttpToolsProtocol):
     _head: int | None = None
     #: Whether a request has begun and not arrived whole.
     _arriving = False
+    #: What the client showed when the connection was made; nothing that comes over it later can say so.
+    _certificate: Certificate | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Open the connection, or turn it away."""
@@ -46,6 +49,7 @@ class BoundedProtocol(HttpToolsProtocol):
         if len(self.connections) > self.max_connections:
             self._turn_away(BUSY)
             return
+        self._certificate = certificate_of(transport.get_extra_info("peercert"))
         self._deadline = self.loop.call_later(self.arrival_seconds, self._overdue)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -73,6 +77,8 @@ class BoundedProtocol(HttpToolsProtocol):
         self._arriving = True
         self._head = 0
         super().on_message_begin()
+        if self._certificate is not None:
+            self.scope["state"]["certificate"] = self._certificate
 
     def on_headers_complete(self) -> None:
         """Its head is whole."""

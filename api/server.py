@@ -3,10 +3,12 @@
 import resource
 import signal
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -44,17 +46,28 @@ class Limits:
 
 
 @dataclass(frozen=True)
+class Tls:
+    """Files in PEM by which connections are encrypted; read once, when the server starts."""
+
+    certfile: Path
+    keyfile: Path
+    #: Who may sign clients' certificates; None: clients are not asked for one. Those without one are let in, too.
+    client_cafile: Path | None = None
+
+
+@dataclass(frozen=True)
 class Address:
     """Where a server listens."""
 
     host: str
     port: int
+    scheme: str = "http"
 
     @property
     def url(self) -> str:
         """The base of its URLs, without a slash at the end."""
         host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"http://{host}:{self.port}"
+        return f"{self.scheme}://{host}:{self.port}"
 
 
 def run(
@@ -63,6 +76,7 @@ def run(
     port: int = 8080,
     *,
     limits: Limits | None = None,
+    tls: Tls | None = None,
     on_listening: Callable[[Address], None] | None = None,
 ) -> None:
     """Serve until SIGTERM or SIGINT, then drain within `DRAIN_SECONDS` and return. Only in the main thread.
@@ -70,10 +84,10 @@ def run(
     `on_listening` is called once the port (0: a free one) is bound; connections queue from then on.
 
     Raises:
-        OSError: the address cannot be bound.
+        OSError: the address cannot be bound, or a file of `tls` is not usable.
         RuntimeError: the application did not start.
     """
-    server, listener, address = _prepare(app, host, port, limits or Limits())
+    server, listener, address = _prepare(app, host, port, limits or Limits(), tls)
 
     def end(_: int, __: FrameType | None) -> None:
         server.should_exit = True
@@ -94,7 +108,12 @@ def run(
 
 @contextmanager
 def serving(
-    app: Application, host: str = "127.0.0.1", port: int = 0, *, limits: Limits | None = None
+    app: Application,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    *,
+    limits: Limits | None = None,
+    tls: Tls | None = None,
 ) -> Iterator[Address]:
     """Serve in a thread of its own while the block runs; yields the address once requests are answered.
 
@@ -102,7 +121,7 @@ def serving(
         OSError: the address cannot be bound.
         RuntimeError: the application did not start, or did not end, in time.
     """
-    server, listener, address = _prepare(app, host, port, limits or Limits())
+    server, listener, address = _prepare(app, host, port, limits or Limits(), tls)
     thread = threading.Thread(target=server.run, args=([listener],), name="api", daemon=True)
     thread.start()
     try:
@@ -152,15 +171,26 @@ def _allow_descriptors(wanted: int) -> None:
         )
 
 
-def _prepare(app: Application, host: str, port: int, limits: Limits) -> tuple[_Server, socket.socket, Address]:
+def _prepare(
+    app: Application, host: str, port: int, limits: Limits, tls: Tls | None
+) -> tuple[_Server, socket.socket, Address]:
+    config = _config(app, limits, tls)
+    config.load()  # so that a certificate that cannot be used is found before anything listens
     _allow_descriptors(limits.connections)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.create_server((host, port), family=family, backlog=limits.backlog)
     listener.setblocking(False)
-    return _Server(_config(app, limits)), listener, Address(host, listener.getsockname()[1])
+    address = Address(host, listener.getsockname()[1], "http" if tls is None else "https")
+    return _Server(config), listener, address
 
 
-def _config(app: Application, limits: Limits) -> Config:
+def _config(app: Application, limits: Limits, tls: Tls | None) -> Config:
+    files: dict[str, Any] = {}
+    if tls is not None:
+        files = {"ssl_certfile": tls.certfile, "ssl_keyfile": tls.keyfile}
+        if tls.client_cafile is not None:
+            # One that is shown has to be good; that one is shown at all, the gate asks where no key is.
+            files |= {"ssl_ca_certs": str(tls.client_cafile), "ssl_cert_reqs": ssl.CERT_OPTIONAL}
     return Config(
         app,
         http=bounded(limits.head_bytes, limits.arrival_seconds, limits.connections, limits.untaken_seconds),
@@ -177,4 +207,5 @@ def _config(app: Application, limits: Limits) -> Config:
         backlog=limits.backlog,
         timeout_keep_alive=limits.keep_alive_seconds,
         timeout_graceful_shutdown=DRAIN_SECONDS,
+        **files,
     )

@@ -10,6 +10,7 @@ good tomorrow, and an attacker has more of them than we have memory.
 
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from hashlib import blake2b
 from secrets import token_bytes
 from typing import NamedTuple
@@ -27,6 +28,10 @@ SUBJECT_CHARS = 255
 SAFE_MARKS = "!#$&'*+./:=?@^_`|~-"
 #: What Keycloak writes into the payload's `typ` of tokens that are signed by the same keys and are no access tokens.
 FOREIGN_CLAIMED_TYPES = frozenset({"ID", "Refresh", "Offline", "Logout"})
+
+
+Admission = Callable[[Compact, TrustedIssuer, int], float]
+"""Whether an issuer would be believed if it had signed this, now; until when, epoch milliseconds. Else `Invalid`."""
 
 
 class Unverifiable(Exception):  # noqa: N818 - named after what is so
@@ -88,15 +93,26 @@ class Tokens:
             Invalid: it is not good.
             Unverifiable: its issuer's keys cannot be had.
         """
-        compact = read_compact(token)
-        keys = self._issued_by(compact.payload)
-        until = _admitted(compact, keys.issuer, self._clock())
-        key = await _key(keys, compact)
-        if not key.verifies(compact.signed, compact.signature):
-            raise Invalid("signature")
-        if until <= self._clock():
-            raise Invalid("expired")  # while it waited
+        compact, until, key = await self._proven(token, _admitted)
         return self._verified.remember(token, _token(compact, until, key))
+
+    async def prove(self, token: bytes, audience: str) -> tuple[Token, Payload]:
+        """Verify a token that is to be for `audience`, whomever else its issuer's may be for; it is not remembered.
+
+        Raises:
+            As `verify` does.
+        """
+        compact, until, key = await self._proven(token, partial(_admitted_for, (audience,)))
+        return _token(compact, until, key), compact.payload
+
+    async def verify_as(self, token: bytes, admitted: Admission) -> Compact:
+        """Verify a token of another kind, which is not remembered: nothing may ever take it for an access token.
+
+        Raises:
+            As `verify` does.
+        """
+        compact, _, _ = await self._proven(token, admitted)
+        return compact
 
     def read(self, token: bytes) -> Token:
         """Read a token that the gateway has verified, and remember it. Its form and its end are looked at again.
@@ -113,6 +129,17 @@ class Tokens:
             raise Invalid("expired")
         return self._read.remember(token, _token(compact, until, None))
 
+    async def _proven(self, token: bytes, admitted: Admission) -> tuple[Compact, float, Key]:
+        compact = read_compact(token)
+        keys = self._issued_by(compact.payload)
+        until = admitted(compact, keys.issuer, self._clock())
+        key = await _key(keys, compact)
+        if not key.verifies(compact.signed, compact.signature):
+            raise Invalid("signature")
+        if until <= self._clock():
+            raise Invalid("expired")  # while it waited
+        return compact, until, key
+
     def _issued_by(self, payload: Payload) -> KeySet:
         iss = payload.get("iss")
         if not isinstance(iss, str):
@@ -124,6 +151,11 @@ class Tokens:
 
 
 def _admitted(compact: Compact, issuer: TrustedIssuer, now: int) -> float:
+    """As an access token for whomever the issuer's may be for."""
+    return _admitted_for(issuer.audiences, compact, issuer, now)
+
+
+def _admitted_for(audiences: Sequence[str], compact: Compact, issuer: TrustedIssuer, now: int) -> float:
     """Whether the issuer would be believed if it had signed this; until when, epoch milliseconds."""
     if compact.alg not in issuer.algorithms:
         raise Invalid("algorithm")
@@ -131,12 +163,17 @@ def _admitted(compact: Compact, issuer: TrustedIssuer, now: int) -> float:
     typ = UNTYPED if compact.typ is None else typ_of(compact.typ)
     if typ not in issuer.types or "events" in payload or payload.get("typ") in FOREIGN_CLAIMED_TYPES:
         raise Invalid("type")
-    if issuer.audiences and not set(issuer.audiences) & set(_audience(payload)):
+    if audiences and not set(audiences) & set(audience_of(payload)):
         raise Invalid("audience")
-    return _in_time(payload, issuer.leeway_s, now)
+    return in_time(payload, issuer.leeway_s, now)
 
 
-def _in_time(payload: Payload, leeway: int, now: int) -> float:
+def in_time(payload: Payload, leeway: int, now: int) -> float:
+    """When a token ends, epoch milliseconds, leeway included.
+
+    Raises:
+        Invalid: it has ended, never does, or has not begun.
+    """
     expires, begins, issued = (seconds(payload, name) for name in ("exp", "nbf", "iat"))
     if expires is None:
         raise Invalid("unending")
@@ -148,7 +185,8 @@ def _in_time(payload: Payload, leeway: int, now: int) -> float:
     return (expires + leeway) * 1000
 
 
-def _audience(payload: Payload) -> list[str]:
+def audience_of(payload: Payload) -> list[str]:
+    """Whom a token is for."""
     aud = payload.get("aud")
     listed = aud if isinstance(aud, list) else [aud]
     return [one for one in listed if isinstance(one, str)]

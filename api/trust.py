@@ -1,11 +1,12 @@
 """What is trusted of one issuer: where its keys are, and which tokens signed by them are taken. A frozen value."""
 
 from dataclasses import dataclass
-from ipaddress import ip_address
 from pathlib import Path
 
 from urllib3.exceptions import LocationParseError
 from urllib3.util import Url, parse_url
+
+from api.access.access import is_loopback
 
 #: Algorithm -> the type of its keys, and their curve. Asymmetric ones only: whoever verifies by a shared secret can
 #: sign, too, and a public key taken for one is a known attack (RFC 8725, section 2.1).
@@ -113,14 +114,6 @@ def address_of(uri: str, *, plain_http: bool) -> Url:
         raise ValueError("jwks_uri is no address") from None
     if url.scheme not in {"http", "https"} or not url.host or url.auth is not None:
         raise ValueError("jwks_uri begins with https:// and names a host, without a password")
-    if url.scheme == "http" and not plain_http and not _is_here(url.host):
+    if url.scheme == "http" and not plain_http and not is_loopback(url.host):
         raise ValueError("jwks_uri must be https://, or jwks_plain_http true: who changes keys on the way signs tokens")
     return url
-
-
-def _is_here(host: str) -> bool:
-    """Whether the host is this machine; names but `localhost` are not looked up, as their answers change."""
-    try:
-        return ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -1,7 +1,8 @@
 """What the routes read of the registry: its state, pages of the replica's entries, one identity's entries."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import aclosing
 from heapq import nsmallest
 from typing import NamedTuple
 
@@ -25,6 +26,9 @@ class Filter(NamedTuple):
     scope: Scope | None = None
     state: State | None = None
     reason: str | None = None
+    #: Decided at this moment or later, and before that one.
+    after: int | None = None
+    before: int | None = None
 
     def fits(self, entry: Revocation) -> bool:
         """Whether the entry is wanted."""
@@ -32,6 +36,8 @@ class Filter(NamedTuple):
             (self.scope is None or entry.subject.scope is self.scope)
             and (self.state is None or entry.state is self.state)
             and (self.reason is None or self.reason in entry.reasons)
+            and (self.after is None or entry.decided_at >= self.after)
+            and (self.before is None or entry.decided_at < self.before)
         )
 
 
@@ -67,28 +73,42 @@ class RegistryView:
         Raises:
             Refused: too many search at once.
         """
+        found: dict[bytes, Revocation] = {}
+        async for entries in self._search(wanted):
+            found |= {entry.subject.digest: entry for entry in entries if entry.subject.digest > after}
+            found = {digest: found[digest] for digest in nsmallest(limit, found)}
+        return list(found.values())
+
+    async def subjects(self, wanted: Filter, most: int) -> list[Subject]:
+        """Whom all the wanted entries are about, in no order; of more than `most` some.
+
+        Raises:
+            Refused: too many search at once.
+        """
+        found: dict[Subject, None] = {}
+        async with aclosing(self._search(wanted)) as slices:
+            async for entries in slices:
+                found |= dict.fromkeys(entry.subject for entry in entries)
+                if len(found) >= most:
+                    break
+        return list(found)[:most]
+
+    async def _search(self, wanted: Filter) -> AsyncGenerator[list[Revocation], None]:
+        """The wanted live entries, slice by slice."""
         if self._searches >= SEARCHES:
             raise Refused(BUSY)
         self._searches += 1
         try:
-            return await self._search(wanted, after, limit)
+            now, start = self._clock(), 0
+            # The size is asked again and again: where a shard grows, the rows of those behind it move on, and some of
+            # them are seen twice.
+            while start < self._replica.size:
+                entries = self._replica.rows(start, start + SLICE)
+                yield [entry for entry in entries if is_live(entry, now) and wanted.fits(entry)]
+                start += SLICE
+                await asyncio.sleep(0)
         finally:
             self._searches -= 1
-
-    async def _search(self, wanted: Filter, after: bytes, limit: int) -> list[Revocation]:
-        now = self._clock()
-        found: dict[bytes, Revocation] = {}
-        start = 0
-        # The size is asked again and again: where a shard grows, the rows of those behind it move on, and some of them
-        # are seen twice.
-        while start < self._replica.size:
-            for entry in self._replica.rows(start, start + SLICE):
-                if entry.subject.digest > after and is_live(entry, now) and wanted.fits(entry):
-                    found[entry.subject.digest] = entry
-            found = {digest: found[digest] for digest in nsmallest(limit, found)}
-            start += SLICE
-            await asyncio.sleep(0)
-        return list(found.values())
 
     async def of_identity(self, iss: str, identities: Mapping[Scope, str]) -> list[Revocation]:
         """The live entries of these identities of that issuer, asked of the registry itself.

@@ -1,5 +1,7 @@
 """`api`: checks a second over HTTP, against a bare application on the same server in the same run.
 
+With `--key` it is the same API that asks who calls, against itself with everybody let in.
+
 Both servers run at once and take the load in turn, so that whatever else the machine does hits both.
 """
 
@@ -18,7 +20,7 @@ from typing import NamedTuple
 from bench.cpu import cpu_seconds
 from bench.load import Load, generator, load
 from bench.report import Figures, compared
-from bench.served import ISSUER
+from bench.served import API_KEY, ISSUER
 
 MOST_ENTRIES = 1_000_000
 QUESTIONS = 500
@@ -34,8 +36,8 @@ def run(args: Sequence[str]) -> Figures:
     options = _options(args)
     questions = list(_questions(options.entries))
     with (
-        _served("subject", options.server, options.entries) as subject,
-        _served("bare", options.server, 0) as bare,
+        _served("keyed" if options.key else "subject", options.server, options.entries) as subject,
+        _served("subject" if options.key else "bare", options.server, options.entries) as bare,
     ):
         for served in (bare, subject):
             _round(served, questions, 1)
@@ -43,13 +45,13 @@ def run(args: Sequence[str]) -> Figures:
         for _ in range(options.rounds):
             references.append(_round(bare, questions, options.seconds))
             values.append(_round(subject, questions, options.seconds))
-        batch = [_batch(subject.port, questions) for _ in range(options.rounds)]
+        batch = [_batch(subject, questions) for _ in range(options.rounds)]
     return compared(
         "api",
         "checks/s",
         [one.load.per_second for one in values],
         [one.load.per_second for one in references],
-        f"bare ASGI application on {options.server}",
+        f"{'the API without keys' if options.key else 'bare ASGI application'} on {options.server}",
         server=options.server,
         entries=options.entries,
         generator=generator(),
@@ -66,6 +68,8 @@ class Served(NamedTuple):
 
     port: int
     process: int
+    #: What is shown to it; None: nothing.
+    key: str | None
 
 
 class Round(NamedTuple):
@@ -77,7 +81,7 @@ class Round(NamedTuple):
 
 def _round(served: Served, questions: Sequence[bytes], seconds: float) -> Round:
     before = cpu_seconds(served.process)
-    measured = load(served.port, "/v1/check", questions, seconds)
+    measured = load(served.port, "/v1/check", questions, seconds, served.key)
     after = cpu_seconds(served.process)
     if before is None or after is None:
         return Round(measured, None)
@@ -88,6 +92,7 @@ def _options(args: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench api", description=__doc__)
     parser.add_argument("--server", choices=("uvicorn", "granian"), default="uvicorn")
     parser.add_argument("--entries", type=int, default=100_000, help="of the replica (default 100000)")
+    parser.add_argument("--key", action="store_true", help="show a key, and compare with no keys")
     parser.add_argument("--rounds", type=int, default=5, help="of both in turn (default 5)")
     parser.add_argument("--seconds", type=float, default=3, help="of each round (default 3)")
     options = parser.parse_args(args)
@@ -112,13 +117,13 @@ def _questions(entries: int) -> Iterator[bytes]:
         yield json.dumps(claims).encode()
 
 
-def _batch(port: int, questions: Sequence[bytes]) -> float:
+def _batch(served: Served, questions: Sequence[bytes]) -> float:
     """Tokens a second of one batch as large as can be."""
     body = b'{"tokens":[%b]}' % b",".join(list(questions) * (BATCH // QUESTIONS))
-    connection = HTTPConnection("127.0.0.1", port, timeout=30)
+    connection = HTTPConnection("127.0.0.1", served.port, timeout=30)
     with contextlib.closing(connection):
         begin = time.perf_counter()
-        connection.request("POST", "/v1/check/batch", body, {"Content-Type": "application/json"})
+        connection.request("POST", "/v1/check/batch", body, {"Content-Type": "application/json", **_shown(served.key)})
         answered = connection.getresponse()
         answered.read()
         took = time.perf_counter() - begin
@@ -136,8 +141,9 @@ def _served(which: str, server: str, entries: int) -> Iterator[Served]:
     command = [sys.executable, "-m", "bench.served", which, server, str(port), str(entries)]
     with subprocess.Popen(command, stdin=subprocess.PIPE) as process:
         try:
-            _await(process, port, needs_entries=which == "subject")
-            yield Served(port, process.pid)
+            key = API_KEY if which == "keyed" else None
+            _await(process, port, key, needs_entries=which != "bare")
+            yield Served(port, process.pid, key)
         finally:
             process.terminate()
             try:
@@ -146,12 +152,16 @@ def _served(which: str, server: str, entries: int) -> Iterator[Served]:
                 process.kill()
 
 
-def _await(process: subprocess.Popen[bytes], port: int, *, needs_entries: bool) -> None:
+def _shown(key: str | None) -> dict[str, str]:
+    return {} if key is None else {"X-Api-Key": key}
+
+
+def _await(process: subprocess.Popen[bytes], port: int, key: str | None, *, needs_entries: bool) -> None:
     """Wait until the server answers, ours with 200: it holds its entries."""
     deadline = time.monotonic() + START_SECONDS
     while process.poll() is None and time.monotonic() < deadline:
         with contextlib.suppress(OSError), contextlib.closing(HTTPConnection("127.0.0.1", port, timeout=2)) as probe:
-            probe.request("GET", "/readyz")
+            probe.request("GET", "/readyz", headers=_shown(key))
             if probe.getresponse().status == 200 or not needs_entries:
                 return
         time.sleep(0.05)

@@ -96,6 +96,7 @@ def _environment(bootstrap: str, redis_url: str, port: int) -> dict[str, str]:
         "KAFKA__BOOTSTRAP_SERVERS": bootstrap,
         "REDIS__URL": redis_url,
         "API__PORT": str(port),
+        "ACCESS__MODE": "open",
         "METRICS__ROUTE_PORT": "0",
         "METRICS__WORKER_PORT": "0",
         "ROUTE__SOURCES": json.dumps({PROVIDER: "keycloak"}),

@@ -6,9 +6,11 @@ It ends when its standard input does, so that it never outlives the bench.
 import sys
 import threading
 
+from api.access.access import OPEN_ACCESS
 from api.app import create_app
 from api.server import run
 from api.trust import TrustedIssuer
+from api.writes.whole import Writes
 from bench.served import ISSUER, KEY, end_with_input, milliseconds
 from revocation.followers import Followers
 from revocation.memory import MemoryRegistry
@@ -27,7 +29,9 @@ def main() -> None:
         followers=Followers(registry, replica, milliseconds),
         clock=milliseconds,
         digest_key=KEY,
+        access=OPEN_ACCESS,
         version="bench",
+        writes=Writes.in_memory(registry, milliseconds, KEY),
         issuers=[issuer],
     )
     run(app, port=int(port))

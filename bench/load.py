@@ -25,7 +25,7 @@ local bodies = {bodies}
 local requests, at = {{}}, 0
 init = function()
   for i, body in ipairs(bodies) do
-    requests[i] = wrk.format("POST", nil, {{["Content-Type"] = "application/json"}}, body)
+    requests[i] = wrk.format("POST", nil, {headers}, body)
   end
 end
 request = function()
@@ -50,22 +50,27 @@ def generator() -> str:
     return "wrk" if shutil.which("wrk") else "asyncio"
 
 
-def load(port: int, path: str, bodies: Sequence[bytes], seconds: float) -> Load:
-    """POST the bodies for that long and count the answers.
+def load(port: int, path: str, bodies: Sequence[bytes], seconds: float, key: str | None = None) -> Load:
+    """POST the bodies for that long and count the answers; `key` is shown with each.
 
     Raises:
         RuntimeError: an answer was not 200.
     """
     if generator() == "wrk":
-        return _wrk(port, path, bodies, seconds)
-    return uvloop.run(own(port, path, bodies, seconds))
+        return _wrk(port, path, bodies, seconds, key)
+    return uvloop.run(own(port, path, bodies, seconds, key))
 
 
-def _wrk(port: int, path: str, bodies: Sequence[bytes], seconds: float) -> Load:
+def _headers(key: str | None) -> dict[str, str]:
+    return {"Content-Type": "application/json"} | ({} if key is None else {"X-Api-Key": key})
+
+
+def _wrk(port: int, path: str, bodies: Sequence[bytes], seconds: float, key: str | None) -> Load:
     with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
         # A JSON string of ASCII is a Lua string, too.
         texts = ",\n".join(json.dumps(body.decode("ascii")) for body in bodies)
-        script.write(_SCRIPT.format(bodies=f"{{{texts}}}"))
+        headers = ", ".join(f'["{name}"] = "{value}"' for name, value in _headers(key).items())
+        script.write(_SCRIPT.format(bodies=f"{{{texts}}}", headers=f"{{{headers}}}"))
         script.flush()
         command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{round(seconds)}s", "--latency", "-s", script.name]
         command.append(f"http://127.0.0.1:{port}{path}")
@@ -80,9 +85,10 @@ def _wrk(port: int, path: str, bodies: Sequence[bytes], seconds: float) -> Load:
     return Load(float(rate[1]), int(answered[1]), float(p99[1]) * {"us": 0.001, "ms": 1.0, "s": 1000.0}[p99[2]])
 
 
-async def own(port: int, path: str, bodies: Sequence[bytes], seconds: float) -> Load:
+async def own(port: int, path: str, bodies: Sequence[bytes], seconds: float, key: str | None = None) -> Load:
     """The generator of our own: what `load` does without wrk."""
-    head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Type: application/json\r\nContent-Length: "
+    lines = "".join(f"{name}: {value}\r\n" for name, value in _headers(key).items())
+    head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n{lines}Content-Length: "
     requests = [f"{head}{len(body)}\r\n\r\n".encode() + body for body in bodies]
     loop = asyncio.get_running_loop()
     begin = time.perf_counter()

@@ -122,7 +122,7 @@ def _percentile(ordered: Sequence[float], share: float) -> float:
 
 @contextmanager
 def _api(redis_url: str, port: int) -> Iterator[None]:
-    settings = {"DIGEST_KEY": KEY.decode(), "REDIS__URL": redis_url, "API__PORT": str(port)}
+    settings = {"DIGEST_KEY": KEY.decode(), "REDIS__URL": redis_url, "API__PORT": str(port), "ACCESS__MODE": "open"}
     named = [f"TOKENWARD_{name}={value}" for name, value in settings.items()]
     with TemporaryDirectory(prefix="tokenward-bench-") as folder:
         log = Path(folder) / "api.log"

@@ -1,4 +1,4 @@
-"""A server process for the API's bench: `python -m bench.served subject|bare uvicorn|granian PORT ENTRIES`.
+"""A server process for the API's bench: `python -m bench.served subject|keyed|bare uvicorn|granian PORT ENTRIES`.
 
 It ends when its standard input does, so that it never outlives the bench.
 """
@@ -9,15 +9,19 @@ import sys
 import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
+from hashlib import sha256
 from itertools import cycle, islice
 from typing import Any
 
 from granian import Granian
 from granian.constants import Interfaces, Loops
 
+from api.access.access import OPEN_ACCESS, Access, Caller, HashedKey
+from api.access.principal import Verb
 from api.app import create_app
 from api.body import Receive, Send
 from api.server import run
+from api.writes.whole import Writes
 from revocation.followers import Followers
 from revocation.memory import MemoryRegistry
 from revocation.record import Revocation, Scope, State, Subject, digester
@@ -27,6 +31,18 @@ Application = Callable[[dict[str, Any], Receive, Send], Awaitable[None]]
 
 KEY = b"a key of the bench, nothing else"
 ISSUER = "https://idp.example.com/realms/acme"
+API_KEY = "tw_" + "k" * 43
+"""What questions to `keyed` show."""
+KEYED = Access(
+    callers=(
+        Caller(
+            name="bench",
+            verbs=frozenset({Verb.CHECK, Verb.READ}),
+            issuers=None,
+            keys=(HashedKey(sha256(API_KEY.encode()).digest()),),
+        ),
+    )
+)
 DAY_MS = 24 * 60 * 60 * 1000
 SCOPES = (Scope.FAMILY, Scope.TOKEN, Scope.SUBJECT)
 """What the entries are about, in turn: those that the detector writes, so three digests a question."""
@@ -51,7 +67,7 @@ def entries(count: int, now: int) -> Iterator[Revocation]:
         )
 
 
-def subject(count: int) -> Application:
+def subject(count: int, access: Access) -> Application:
     """Our API with that many entries, followed from a registry in memory."""
     registry = MemoryRegistry("0123456789abcdef", retained=1)
     registry.apply(list(entries(count, milliseconds())), milliseconds())
@@ -62,7 +78,9 @@ def subject(count: int) -> Application:
         followers=Followers(registry, replica, milliseconds),
         clock=milliseconds,
         digest_key=KEY,
+        access=access,
         version="bench",
+        writes=Writes.in_memory(registry, milliseconds, KEY),
     )
 
 
@@ -89,7 +107,7 @@ def main() -> None:
     def build() -> Application:
         # In granian's worker process, too, which would outlive a parent that was killed.
         threading.Thread(target=end_with_input, daemon=True).start()
-        return subject(int(count)) if which == "subject" else bare
+        return bare if which == "bare" else subject(int(count), KEYED if which == "keyed" else OPEN_ACCESS)
 
     if server == "granian":
         granian = Granian(

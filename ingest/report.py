@@ -26,6 +26,8 @@ class StepReport(msgspec.Struct, frozen=True, kw_only=True):
     alerts: int = 0
     #: Rows told to the stage of origins.
     tallies: int = 0
+    #: Records written to the audit trail.
+    audited: int = 0
     #: Families that were seen in another partition before: the topic is not keyed by subject.
     families_in_two_partitions: int = 0
     #: Partitions owned, and of those the ones still being prepared.

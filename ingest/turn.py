@@ -24,6 +24,8 @@ class Turn(Clocked, Generic[B]):
     #: Partitions whose places were sent to Kafka, and the rows of their tallies.
     named: set[TopicPartition] = field(default_factory=set)
     tallies: int = 0
+    #: Records of the audit trail.
+    audited: int = 0
 
     @property
     def live(self) -> Iterable[Part[B]]:

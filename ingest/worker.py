@@ -14,7 +14,8 @@ One turn of the loop has six numbered steps:
    A crash after it: the thief is refused already; the same decision is made again, changes nothing, and is told then.
    Alerts derive from the decision, never from what `apply` changed; and `apply` answers the same when it is repeated:
    else a crash here would swallow what is yet to be told.
-6. **settle**: one Kafka transaction with alerts, revocation changes, tallies, dead letters and the consumed offsets.
+6. **settle**: one Kafka transaction with alerts, revocation changes, audit records, tallies, dead letters and the
+   consumed offsets; then the head of the audit chain is told (`ingest.ledger`).
    A crash within it: the broker aborts it; no reader sees any of it, and the turn is done again.
    A crash after it: all has happened, once; the next owner goes on behind it.
    A turn without effects has nothing but offsets to settle, and tallies for the stage of origins; they wait for the
@@ -43,6 +44,7 @@ from ingest.errors import TurnLost
 from ingest.exchange import Exchange
 from ingest.lane import B, Judge
 from ingest.lanes import Lanes
+from ingest.ledger import Ledger
 from ingest.loop import Loop
 from ingest.releases import Releases
 from ingest.report import StepReport
@@ -87,6 +89,7 @@ class Worker(Loop[Turn[B], StepReport], Generic[B]):
         rules: Callable[[], Rules],
         clock: Callable[[], int],
         topics: WorkerTopics | None = None,
+        ledger: Ledger | None = None,
         horizon_ms: int = 86_400_000,
         commit_ms: int = 5_000,
         poll_ms: int = 100,
@@ -102,6 +105,7 @@ class Worker(Loop[Turn[B], StepReport], Generic[B]):
             rules: the policy, asked for at each turn; others than before take effect then, and no state is lost.
             clock: epoch milliseconds; for expiries and the lag, never for a verdict.
             topics: where to write.
+            ledger: who writes the audit trail; None: nobody does.
             horizon_ms: how much record time is read again to rebuild a partition's state.
             commit_ms: the longest that the offsets of turns without effects wait to be committed.
             poll_ms: how long a poll waits for a first record, i.e. how soon `run` sees that it shall end.
@@ -115,6 +119,7 @@ class Worker(Loop[Turn[B], StepReport], Generic[B]):
         self._rules = rules()
         self._clock = clock
         self._topics = topics or WorkerTopics()
+        self._ledger = ledger
         self._commit_ms = commit_ms
         self._poll_ms = poll_ms
         self._releases = Releases(registry)
@@ -188,6 +193,8 @@ class Worker(Loop[Turn[B], StepReport], Generic[B]):
 
     def _forget(self, turn: Turn[B]) -> None:
         self._lanes.forget({part.partition for part in turn.parts} | turn.named)
+        if self._ledger is not None:
+            self._ledger.lost()
 
     def _poll(self) -> Iterator[Cut[B]]:
         for partition, records in sorted(self._exchange.poll(self._poll_ms).items()):
@@ -197,7 +204,7 @@ class Worker(Loop[Turn[B], StepReport], Generic[B]):
             yield from cuts
 
     def _settle(self, turn: Turn[B]) -> None:
-        messages = list(self._messages(turn))
+        messages = [*self._messages(turn), *self._audited(turn)]
         places = self._lanes.waiting()
         tallies = self._lanes.tallies(places)
         rows = sum(map(len, tallies))
@@ -206,8 +213,14 @@ class Worker(Loop[Turn[B], StepReport], Generic[B]):
             turn.named |= places.keys()
             self._exchange.settle([*messages, *self._tallies(tallies)], places)
             self._lanes.committed(places)
+            if self._ledger is not None:
+                turn.audited = self._ledger.committed()
             self._committed_at = time.monotonic()
             turn.tallies = rows
+
+    def _audited(self, turn: Turn[B]) -> list[Message]:
+        ledger, revocations = self._ledger, turn.revocations()
+        return self._exchange.insist(lambda: ledger.seal(revocations)) if ledger is not None else []
 
     def _tallies(self, parts: Iterable[Tallies]) -> Iterator[Message]:
         return tally_messages(self._topics.tallies, Tallies.concat(parts))
@@ -248,6 +261,7 @@ class Worker(Loop[Turn[B], StepReport], Generic[B]):
             behind=self._exchange.source.behind(),
             lag_ms=None if newest is None else self._clock() - newest,
             tallies=turn.tallies,
+            audited=turn.audited,
             lost=turn.lost,
             seconds=turn.seconds,
         )

@@ -3,7 +3,8 @@
 RegistryError
 ├── RegistryUnavailable   nothing was decided; try again
 ├── CursorLost            the past that the cursor points at is gone: take a snapshot
-└── FeedBroken            what came over the feed is cut off or damaged: take it again
+├── FeedBroken            what came over the feed is cut off or damaged: take it again
+└── TrailUnavailable      what was asked could not be written to the audit trail, so nothing was changed; try again
 """
 
 from typing import ClassVar
@@ -31,3 +32,9 @@ class FeedBroken(RegistryError):  # noqa: N818 - named after what happened
     """A snapshot or a list of changes lacks its end, or does not say what was sent."""
 
     reason: ClassVar[str] = "feed_broken"
+
+
+class TrailUnavailable(RegistryError):  # noqa: N818 - named after the state, as HTTP's 503 is
+    """The audit trail does not answer: what cannot be audited is not done. Asking again is safe."""
+
+    reason: ClassVar[str] = "trail_unavailable"

@@ -1,5 +1,6 @@
 """The followers of all shards of a registry, as one: each has a thread of its own, so that none waits for another."""
 
+import threading
 from collections.abc import Callable, Sequence
 from time import monotonic
 from types import TracebackType
@@ -7,7 +8,7 @@ from typing import Protocol, Self
 
 from revocation.follower import WAIT_MS, Follower
 from revocation.following import LONGEST_PAUSE
-from revocation.record import Change
+from revocation.record import Change, shard_of
 from revocation.registry import Whole
 from revocation.replica import Replica
 
@@ -39,6 +40,8 @@ class Followers:
         self.replica = replica
         self.shards = registry.shards
         self._listener: Listener | None = None
+        #: Notified of whatever a follower brings.
+        self._moved = threading.Condition()
         self.each = tuple(
             Follower(
                 shard,
@@ -87,6 +90,20 @@ class Followers:
         deadline = monotonic() + seconds
         return all(follower.wait_ready(max(0.0, deadline - monotonic())) for follower in self.each)
 
+    def wait_for(self, changes: Sequence[Change], seconds: float) -> bool:
+        """Wait until the replica has these changes; say whether it has. For whoever made them and answers somebody."""
+        newest: dict[int, int] = {}
+        for change in changes:
+            shard = shard_of(change.entry.subject, len(self.shards))
+            newest[shard] = max(change.seq, newest.get(shard, 0))
+
+        def brought() -> bool:
+            position = self.replica.position
+            return position is not None and all(position.cursors[shard].seq >= seq for shard, seq in newest.items())
+
+        with self._moved:
+            return self._moved.wait_for(brought, seconds)
+
     def start(self) -> None:
         """Start the threads; once."""
         for follower in self.each:
@@ -110,9 +127,13 @@ class Followers:
         self.stop()
 
     def _on_changes(self, shard: int, changes: Sequence[Change]) -> None:
+        with self._moved:
+            self._moved.notify_all()
         if self._listener is not None:
             self._listener.on_changes(shard, changes)
 
     def _on_snapshot(self, shard: int) -> None:
+        with self._moved:
+            self._moved.notify_all()
         if self._listener is not None:
             self._listener.on_snapshot(shard)

@@ -15,6 +15,7 @@ SCRIPTS: dict[str, tuple[str, ...]] = {
     "release": ("history", "entry", "release"),
     "expire": ("history", "entry", "expire"),
     "changes": ("changes",),
+    "pending": ("pending",),
     "place": ("history", "place"),
     "rights": ("rights",),
     "ssf_put": ("ssf_put",),
@@ -22,6 +23,8 @@ SCRIPTS: dict[str, tuple[str, ...]] = {
     "ssf_done": ("ssf_done",),
     "ssf_change": ("ssf_change",),
     "ssf_hold": ("ssf_hold",),
+    "seen": ("seen",),
+    "head": ("head",),
 }
 """The scripts, and the files in `lua/` that each is made of."""
 

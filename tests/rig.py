@@ -12,6 +12,7 @@ from detector.batch import RefreshBatch
 from detector.tallies import Tallies
 from ingest.columns import Columns
 from ingest.exchange import Exchange
+from ingest.ledger import Ledger
 from ingest.origins import Origins
 from ingest.pseudonyms import Pseudonyms
 from ingest.reader import Reader
@@ -21,6 +22,8 @@ from ingest.sink import Sink
 from ingest.source import Record, Source
 from ingest.telemetry import Telemetry
 from ingest.worker import Worker, WorkerTopics
+from revocation.connections import Client
+from revocation.heads import RedisHeads, Writer
 from revocation.policy import Rules
 from revocation.registry import Whole
 from tests.servers.kafka import create_topics
@@ -45,12 +48,13 @@ class Names(msgspec.Struct, frozen=True):
     revocations: str = msgspec.field(default_factory=lambda: fresh("revocations"))
     dead_letters: str = msgspec.field(default_factory=lambda: fresh("dead"))
     tallies: str = msgspec.field(default_factory=lambda: fresh("tallies"))
+    audit: str = msgspec.field(default_factory=lambda: fresh("audit"))
     group: str = msgspec.field(default_factory=lambda: fresh("group"))
 
     def create(self, partitions: int = 2, *without: str) -> None:
         """Create the topics; what is read has so many partitions."""
         counts = dict.fromkeys((self.provider, self.telemetry, self.tallies), partitions)
-        counts |= dict.fromkeys((self.alerts, self.revocations, self.dead_letters), 1)
+        counts |= dict.fromkeys((self.alerts, self.revocations, self.dead_letters, self.audit), 1)
         create_topics(self.bootstrap, {name: count for name, count in counts.items() if name not in without})
 
     def exchange(self, topic: str, instance: str, sink: Callable[..., Sink] = Sink, **options: Any) -> Exchange:
@@ -84,6 +88,10 @@ class Names(msgspec.Struct, frozen=True):
         return Worker(
             Origins(names), exchange=exchange, registry=registry, rules=rules, clock=clock, topics=self.topics, **given
         )
+
+    def ledger(self, client: Client, name: str = "worker") -> Ledger:
+        """Who writes the audit trail, with its heads in that Redis."""
+        return Ledger(Writer(name, RedisHeads(client), clock), self.audit, clock)
 
     @property
     def topics(self) -> WorkerTopics:

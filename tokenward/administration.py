@@ -1,38 +1,25 @@
 """What a person may ask of the registry: who is refused, refuse somebody, let somebody pass again."""
 
 from collections.abc import Sequence
-from hashlib import blake2b
-from ipaddress import ip_address, ip_network
 from itertools import chain
 
-import msgspec
-
-from revocation.claims import CUTOFFS, PROBES, Answer, Claims, network_of
-from revocation.record import DIGEST_BYTES, Change, Cursor, Position, Revocation, Scope, State, Subject, digester
+from revocation import naming
+from revocation.claims import Answer, Claims
+from revocation.naming import Misnamed, Named, subjects_of
+from revocation.record import DIGEST_BYTES, Change, Cursor, Position, Revocation, State, Subject
 from revocation.registry import Snapshot, Whole
 from revocation.replica import Replica
 from tokenward.faults import WrongUse
 
 MANUAL = "manual"
 
-
-class Named(msgspec.Struct, frozen=True, kw_only=True):
-    """Whom a person names: an issuer with one identity of it, or a digest as alerts and lists show it."""
-
-    claims: Claims = Claims()
-    scope: Scope | None = None
-    digest: str | None = None
-
-
-def subjects_of(claims: Claims, key: bytes) -> list[Subject]:
-    """Everything that an entry which hits these claims could be about, the whole issuer first."""
-    found = []
-    for probe in PROBES:
-        value = probe.value(claims)
-        if value is not None and (claims.iss is not None or not probe.of_issuer):
-            issuer = claims.iss if probe.of_issuer and claims.iss is not None else ""
-            found.append(Subject(probe.scope, digester(key, probe.scope, issuer)(value)))
-    return found
+_FAULTS = {
+    "one": "Name exactly one: --iss with --sid, --sub, --jti, --client-id, --device or --kid; --ip; --iss with --scope "
+    "issuer; or --scope with --digest.",
+    "address": "--ip takes an address, or a network such as 203.0.113.0/24.",
+    "network": "A network has 24 bits of an IPv4 address, or 48 of an IPv6 address: what gateways look up.",
+    "digest": f"A digest is {2 * DIGEST_BYTES} hexadecimal digits, as lists and alerts show it.",
+}
 
 
 def subject_of(named: Named, key: bytes) -> Subject:
@@ -41,22 +28,10 @@ def subject_of(named: Named, key: bytes) -> Subject:
     Raises:
         WrongUse: none is, or several.
     """
-    if named.digest is not None and named.scope is not None:
-        return Subject(named.scope, _digest(named.digest))
-    subjects = [subject for subject in subjects_of(named.claims, key) if subject.scope is not Scope.ISSUER]
-    if named.claims.ip is not None:
-        # An address is checked by its network, too; who names an address means it alone.
-        subjects = [subject for subject in subjects if subject.scope is not Scope.ORIGIN] + [
-            _origin(named.claims.ip, key)
-        ]
-    if named.scope is Scope.ISSUER and named.claims.iss is not None and not subjects:
-        return subjects_of(named.claims, key)[0]
-    if len(subjects) != 1:
-        raise WrongUse(
-            "Name exactly one: --iss with --sid, --sub, --jti, --client-id, --device or --kid; --ip; --iss with "
-            "--scope issuer; or --scope with --digest."
-        )
-    return subjects[0]
+    try:
+        return naming.subject_of(named, key)
+    except Misnamed as error:
+        raise WrongUse(_FAULTS[error.fault]) from None
 
 
 def check(registry: Whole, claims: Claims, key: bytes, now: int) -> Answer:
@@ -65,21 +40,6 @@ def check(registry: Whole, claims: Claims, key: bytes, now: int) -> Answer:
     replica = Replica(key)
     replica.load(Snapshot(Cursor("", 0), iter([entry for entry in entries if entry is not None])))
     return replica.check(claims, now)
-
-
-def revocation_of(subject: Subject, state: State, ttl_ms: int, reason: str, actor: str, now: int) -> Revocation:
-    """A person's decision. It hits what was issued up to now, where the scope has a cut-off."""
-    about = msgspec.json.encode([subject.scope, subject.digest.hex(), state, reason, actor, now])
-    return Revocation(
-        id=blake2b(about, digest_size=DIGEST_BYTES).hexdigest(),
-        subject=subject,
-        state=state,
-        reasons=(reason,),
-        decided_at=now,
-        expires_at=now + ttl_ms,
-        not_before=now if subject.scope in CUTOFFS else 0,
-        actor=actor,
-    )
 
 
 def live_entries(registry: Whole, now: int, limit: int) -> tuple[Position, int, list[Revocation]]:
@@ -98,24 +58,3 @@ def live_entries(registry: Whole, now: int, limit: int) -> tuple[Position, int, 
 def changed(changes: Sequence[Change], subject: Subject) -> Revocation | None:
     """The subject's entry among what the registry answered; None: it has none."""
     return next((change.entry for change in changes if change.entry.subject == subject), None)
-
-
-def _origin(text: str, key: bytes) -> Subject:
-    """The address, or the network of the width that gateways look up, in the form in which they do."""
-    try:
-        value = str(ip_address(text)) if "/" not in text else str(ip_network(text))
-    except ValueError:
-        raise WrongUse("--ip takes an address, or a network such as 203.0.113.0/24.") from None
-    if "/" in value and network_of(value.partition("/")[0]) != value:
-        raise WrongUse("A network has 24 bits of an IPv4 address, or 48 of an IPv6 address: what gateways look up.")
-    return Subject(Scope.ORIGIN, digester(key, Scope.ORIGIN, "")(value))
-
-
-def _digest(text: str) -> bytes:
-    try:
-        digest = bytes.fromhex(text)
-    except ValueError:
-        digest = b""
-    if len(digest) != DIGEST_BYTES:
-        raise WrongUse(f"A digest is {2 * DIGEST_BYTES} hexadecimal digits, as lists and alerts show it.")
-    return digest

@@ -51,6 +51,7 @@ _STAGE = (
     ("reasons_total", "counter", "reason", "Verdicts by reason; one may have several.", "reasons"),
     ("revocations_total", "counter", "", "Decisions handed to the registry.", "revocations"),
     ("alerts_total", "counter", "", "Alerts sent.", "alerts"),
+    ("audited_total", "counter", "", "Records written to the audit trail.", "audited"),
     ("partitions_preparing", "gauge", "", "Owned partitions whose memory is still being rebuilt.", "preparing"),
     (
         "policy_refused",

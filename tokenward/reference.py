@@ -6,11 +6,15 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from pydantic import BaseModel, SecretStr
+from pydantic import AwareDatetime, BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
+from api.access.metrics import ACCESS_METRICS
 from api.feed.metrics import FEED_METRICS
 from api.metrics import METRICS as API_METRICS
+from api.protocols.metrics import PROTOCOL_METRICS
+from tokenward.access_sections import KeySettings, PrincipalSettings
+from tokenward.inbound_sections import TransmitterSettings
 from tokenward.metrics import NOTIFY, ORIGINS, ROUTE, WORKER
 from tokenward.outward_sections import ReceiverSettings
 from tokenward.sections import Sections
@@ -26,6 +30,8 @@ holds the value, for secrets: `TOKENWARD_DIGEST_KEY_FILE`, `TOKENWARD_REDIS__URL
 PER_ISSUER = 'issuers."https://idp/realms/acme"'
 PER_PROFILE = "authz.NAME"
 PER_RECEIVER = "ssf.receivers.NAME"
+PER_PRINCIPAL = "principals.NAME"
+PER_TRANSMITTER = 'transmitters."https://idp/"'
 ISSUERS = """\
 One table for each issuer, named by exactly the `iss` of its access tokens. Telemetry is mapped to it by `format` and
 `tenant`; `visible` says what a gateway can match, and so what a decision about a session becomes. The others say which
@@ -36,7 +42,30 @@ table. A profile never comes from a request's headers or query, as clients of th
 RECEIVERS = """\
 One table for each receiver of security events, named as the principal that manages its streams is
 ([protocols.md](protocols.md)). Without its table a principal sees no stream, and its streams are told nothing."""
+TRANSMITTERS = """\
+One table for each transmitter of security events, named by exactly the `iss` of its events; see
+[protocols.md](protocols.md). It may name identities of `issuers` only."""
+PRINCIPALS = """\
+One table for each caller that shows itself by a key or a certificate ([access.md](access.md)). `tokenward key` makes a
+key, and prints its digest; a key in `keys` is a table of its own."""
 EXAMPLES = {
+    "transmitters": f"""\
+```toml
+[{PER_TRANSMITTER}]
+jwks_uri = "https://idp/keys"
+audiences = ["https://revocation.example.com"]
+issuers = ["https://idp/realms/acme"]
+```""",
+    "principals": """\
+```toml
+[principals.edge]
+may = ["check", "follow"]
+everywhere = true
+keys = [
+    { sha256 = "0d5fa2e1a4ba07ffb71d3ab4bd90a3a8a10a9ac0e0fd6fae1b8ee4b5e0e0b8f1", until = 2027-01-31T00:00:00Z },
+    { sha256 = "6f3d1c52bd2f9e0a8a7c5c3f1f0e5d4b3a29181706f5e4d3c2b1a09f8e7d6c5b" },
+]
+```""",
     "issuers": f"""\
 ```toml
 [{PER_ISSUER}]
@@ -98,6 +127,17 @@ def profile_rows() -> Iterator[Row]:
     return rows(AuthzSettings, f"{PER_PROFILE}.")
 
 
+def principal_rows() -> Iterator[Row]:
+    """The settings of one principal, and of one of its keys."""
+    yield from rows(PrincipalSettings, f"{PER_PRINCIPAL}.")
+    yield from rows(KeySettings, f"{PER_PRINCIPAL}.keys.")
+
+
+def transmitter_rows() -> Iterator[Row]:
+    """The settings of one transmitter of security events."""
+    return rows(TransmitterSettings, f"{PER_TRANSMITTER}.")
+
+
 def receiver_rows() -> Iterator[Row]:
     """The settings of one receiver."""
     return rows(ReceiverSettings, f"{PER_RECEIVER}.")
@@ -122,6 +162,14 @@ def settings_page() -> str:
         RECEIVERS,
         EXAMPLES["receivers"],
         _table(("name", "value", "default", "meaning"), [_cells(row) for row in receiver_rows()]),
+        "## Principals",
+        PRINCIPALS,
+        EXAMPLES["principals"],
+        _table(("name", "value", "default", "meaning"), [_cells(row) for row in principal_rows()]),
+        "## Transmitters",
+        TRANSMITTERS,
+        EXAMPLES["transmitters"],
+        _table(("name", "value", "default", "meaning"), [_cells(row) for row in transmitter_rows()]),
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -130,7 +178,11 @@ def metrics_page() -> str:
     """`docs/metrics.md`."""
     parts = ["# Metrics", MADE, "Prometheus' conventions; all names begin with `tokenward_`."]
     services = (
-        ("`tokenward api`", "Served at `/metrics` of the API.", API_METRICS + FEED_METRICS),
+        (
+            "`tokenward api`",
+            "Served at `/metrics` of the API.",
+            API_METRICS + FEED_METRICS + PROTOCOL_METRICS + ACCESS_METRICS,
+        ),
         ("`tokenward worker`", "Served at `/metrics` of `metrics.worker_port`.", WORKER),
         ("`tokenward origins`", "Served at `/metrics` of `metrics.origins_port`.", ORIGINS),
         ("`tokenward route`", "Served at `/metrics` of `metrics.route_port`.", ROUTE),
@@ -141,6 +193,8 @@ def metrics_page() -> str:
         parts += [f"## {service}", where, _table(("name", "kind", "labels", "meaning"), cells)]
     return "\n\n".join(parts) + "\n"
 
+
+API = API_METRICS + FEED_METRICS + PROTOCOL_METRICS + ACCESS_METRICS
 
 PAGES = {"settings.md": settings_page, "metrics.md": metrics_page}
 """File name -> what it must hold."""
@@ -173,6 +227,8 @@ WORDS: dict[Any, str] = {
     Path: "path",
     SecretStr: "secret text",
     Any: "anything",
+    AwareDatetime: "moment",
+    KeySettings: "tables",
 }
 
 
@@ -194,7 +250,7 @@ def _shape(annotation: Any) -> str:
 
 def _default(field: FieldInfo) -> str:
     if field.is_required():
-        return "to be set"
+        return "must be given"
     value = field.default
     if isinstance(value, SecretStr):
         value = value.get_secret_value()

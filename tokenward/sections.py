@@ -6,6 +6,9 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from api.profiles import named
+from tokenward.access_sections import AccessSettings, PrincipalSettings, access_by
+from tokenward.audit_sections import AuditSettings
+from tokenward.inbound_sections import InboundSection, TransmitterSettings
 from tokenward.outward_sections import NotifySettings, SsfSettings
 from tokenward.redis_settings import RedisSettings
 from tokenward.section import Section
@@ -75,6 +78,10 @@ class TopicsSettings(Section):
     )
     feedback: str = Field(
         default="refresh.feedback", description="What people found out about alerts; must be compacted."
+    )
+    audit: str = Field(
+        default="refresh.audit",
+        description="Who changed what, a chain for each writer; not compacted, kept for `audit.kept_days` at least.",
     )
 
 
@@ -161,6 +168,21 @@ class ApiSettings(Section):
 
     host: str = Field(default="127.0.0.1", description="Address to listen on.")
     port: Port = Field(default=8080, description="Port to listen on.")
+    tls_certfile: Path | None = Field(
+        default=None, description="Certificate to encrypt connections by, PEM; without one they are not encrypted."
+    )
+    tls_keyfile: Path | None = Field(default=None, description="Its key, PEM.")
+    tls_client_cafile: Path | None = Field(
+        default=None, description="Who may sign clients' certificates, PEM; without it none is asked for."
+    )
+
+    @model_validator(mode="after")
+    def _whole(self) -> "ApiSettings":
+        if (self.tls_certfile is None) != (self.tls_keyfile is None):
+            raise ValueError("tls_certfile and tls_keyfile go together")
+        if self.tls_client_cafile is not None and self.tls_certfile is None:
+            raise ValueError("tls_client_cafile needs tls_certfile and tls_keyfile")
+        return self
 
 
 class FeedSettings(Section):
@@ -244,6 +266,7 @@ class Sections(Section):
     worker: WorkerSettings = WorkerSettings()
     origins: OriginsSettings = OriginsSettings()
     api: ApiSettings = ApiSettings()
+    access: AccessSettings = AccessSettings()
     feed: FeedSettings = FeedSettings()
     geoip: GeoipSettings = GeoipSettings()
     detector: DetectorSettings = DetectorSettings()
@@ -251,8 +274,16 @@ class Sections(Section):
     notify: NotifySettings = NotifySettings()
     ssf: SsfSettings = SsfSettings()
     metrics: MetricsSettings = MetricsSettings()
+    audit: AuditSettings = AuditSettings()
     authz: dict[str, AuthzSettings] = Field(
         default={}, description="The profiles of `/authz`, by name; `default` is the one of `/authz` itself."
+    )
+    inbound: InboundSection = InboundSection()
+    transmitters: dict[str, TransmitterSettings] = Field(
+        default={}, description="Who may tell of security events, by the `iss` of its events."
+    )
+    principals: dict[str, PrincipalSettings] = Field(
+        default={}, description="Who may call the API, by the name that the audit trail has for them."
     )
     issuers: dict[str, IssuerSettings] = Field(
         default={}, description="The issuers, by the `iss` of their access tokens."
@@ -271,6 +302,11 @@ class Sections(Section):
     def _named(cls, profiles: dict[str, AuthzSettings]) -> dict[str, AuthzSettings]:
         named(profiles)
         return profiles
+
+    @model_validator(mode="after")
+    def _access_makes_sense(self) -> "Sections":
+        access_by(self.access, self.principals)
+        return self
 
     @model_validator(mode="after")
     def _distinct_tenants(self) -> "Sections":

@@ -1,11 +1,13 @@
 """Whole topics from a shell: read to their present end, or written to and waited for."""
 
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.errors import KafkaError
 
 from ingest.sink import Message
+from revocation.verification import Line
 from tokenward.faults import Failure
 from tokenward.settings import Settings
 from tokenward.wiring import consumer_options, producer_options
@@ -37,31 +39,62 @@ def values(settings: Settings, topic: str) -> Iterator[bytes]:
     Raises:
         Failure: the topic does not exist, or cannot be read to its end.
     """
+    return (line.value for line in lines(settings, topic) if line.value)
+
+
+def lines(settings: Settings, topic: str, number: int | None = None) -> Iterator[Line]:
+    """The same with their places, deletions as empty values; of one partition only, where its number is given.
+
+    Raises:
+        Failure: as for `values`.
+    """
+    with _consumer(settings, topic) as consumer:
+        numbers = _numbers(consumer, topic) if number is None else [number]
+        yield from _whole(consumer, [TopicPartition(topic, one) for one in numbers])
+
+
+def partitions(settings: Settings, topic: str) -> list[int]:
+    """The numbers of the topic's partitions.
+
+    Raises:
+        Failure: the topic does not exist, or Kafka does not answer.
+    """
+    with _consumer(settings, topic) as consumer:
+        return _numbers(consumer, topic)
+
+
+@contextmanager
+def _consumer(settings: Settings, topic: str) -> Iterator[KafkaConsumer]:
     address = settings.kafka.bootstrap_servers
     options = {"isolation_level": "read_committed", **consumer_options(settings)}
     try:
         consumer = KafkaConsumer(group_id=None, enable_auto_commit=False, auto_offset_reset="earliest", **options)
         try:
-            yield from _whole(consumer, topic)
+            yield consumer
         finally:
             consumer.close(autocommit=False)
     except KafkaError as error:
         raise Failure(f"The topic {topic} at {address} cannot be read: {type(error).__name__}.") from error
 
 
-def _whole(consumer: KafkaConsumer, topic: str) -> Iterator[bytes]:
+def _numbers(consumer: KafkaConsumer, topic: str) -> list[int]:
     numbers = consumer.partitions_for_topic(topic)
     if not numbers:
         raise Failure(f"There is no topic {topic}.")
-    partitions = [TopicPartition(topic, number) for number in sorted(numbers)]
+    return sorted(numbers)
+
+
+def _whole(consumer: KafkaConsumer, partitions: list[TopicPartition]) -> Iterator[Line]:
     consumer.assign(partitions)
     consumer.seek_to_beginning(*partitions)
-    ends = consumer.end_offsets(partitions)
+    starts, ends = consumer.beginning_offsets(partitions), consumer.end_offsets(partitions)
     silent = 0
     while any(consumer.position(partition) < ends[partition] for partition in partitions):
         polled = consumer.poll(timeout_ms=POLL_MS)
         silent = 0 if polled else silent + 1
         if silent > SILENT_POLLS:
-            raise Failure(f"The topic {topic} has more records than the broker hands out; try again.")
-        for records in polled.values():
-            yield from (record.value for record in records if record.value is not None)
+            raise Failure(f"The topic {partitions[0].topic} has more records than the broker hands out; try again.")
+        for partition, records in polled.items():
+            for record in records:
+                if record.offset < ends[partition]:
+                    yield Line(record.value or b"", record.partition, record.offset, starts[partition] > 0)

@@ -1,5 +1,6 @@
 """Wiring: the only builder. Settings become clients, registries and services; the real clock enters here."""
 
+import socket
 import time
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -7,8 +8,11 @@ from typing import Any
 
 from pydantic import SecretStr
 
+from api.access.access import Access as ApiAccess
+from api.access.access import is_loopback
 from api.app import Api, create_app
 from api.feed.limits import FeedLimits
+from api.server import Tls
 from api.trust import TrustedIssuer
 from detector.batch import RefreshBatch
 from detector.model import Forest
@@ -17,6 +21,7 @@ from ingest.columns import Columns
 from ingest.enrich import Places
 from ingest.exchange import Exchange
 from ingest.formats import FORMATS
+from ingest.ledger import Ledger
 from ingest.origins import Origins
 from ingest.pseudonyms import Pseudonyms
 from ingest.reader import Reader
@@ -28,17 +33,25 @@ from ingest.telemetry import Telemetry
 from ingest.worker import Worker, WorkerTopics
 from revocation.connections import Access, Link, cluster, standalone, through_sentinels
 from revocation.followers import Followers
+from revocation.heads import RedisHeads, Writer
 from revocation.issuers import Issuer, Issuers
+from revocation.pending_redis import RedisPending
 from revocation.redis import RedisRegistry
 from revocation.registry import Whole
 from revocation.replica import Replica
+from revocation.seen import RedisSeen
 from revocation.shards import Shards
 from tokenward import __version__, forests, odds_files
+from tokenward.access_sections import access_by
 from tokenward.faults import Failure
+from tokenward.inbound_sections import inbound_by
 from tokenward.outward_wiring import Outward, desk_of, name_of, notify_of
 from tokenward.policies import PolicyFile
 from tokenward.sections import OriginsSettings, WorkerSettings
 from tokenward.settings import Settings
+from tokenward.teller import Teller
+from tokenward.trail import KafkaTrail, NoTrail
+from tokenward.writing import refusals_to, writes_of
 
 MILLISECOND_NS = 1_000_000
 
@@ -131,6 +144,30 @@ def registry_of(settings: Settings) -> Shards:
     return Shards([RedisRegistry(link, redis.prefix, shard, redis.shards) for shard in range(redis.shards)])
 
 
+def heads_of(settings: Settings) -> RedisHeads:
+    """Where the heads of the trail's chains are kept; raises Failure as `redis_of` does."""
+    return RedisHeads(redis_of(settings), settings.redis.prefix)
+
+
+def trail_of(settings: Settings, name: str) -> KafkaTrail | NoTrail:
+    """The audit trail of a process; its chains are called by `name`. It connects when it is written to first."""
+    if settings.audit.mode == "off":
+        return NoTrail()
+    writer = _writer(settings, f"{name}-{socket.gethostname()}")
+    return KafkaTrail(writer, settings.topics.audit, producer_options(settings), settings.audit.patience_s)
+
+
+def _ledger(settings: Settings, name: str) -> Ledger | None:
+    if settings.audit.mode == "off":
+        return None
+    return Ledger(_writer(settings, name), settings.topics.audit, clock)
+
+
+def _writer(settings: Settings, name: str) -> Writer:
+    audit = settings.audit
+    return Writer(name, heads_of(settings), clock, key=audit.sealing, kept_ms=audit.kept_ms)
+
+
 def worker_of(
     settings: Settings,
     *,
@@ -150,6 +187,7 @@ def worker_of(
         exchange=_exchange(settings, sources, worker.group_id, worker.instance, worker.batch_size),
         registry=registry,
         rules=policy.rules,
+        ledger=_ledger(settings, f"{worker.group_id}-{worker.instance}"),
         on_step=on_step,
         on_report=on_report,
         **_turns(settings, worker),
@@ -172,6 +210,7 @@ def origins_of(
         exchange=_exchange(settings, [settings.topics.tallies], origins.group_id, origins.instance, origins.batch_size),
         registry=registry,
         rules=policy.rules,
+        ledger=_ledger(settings, f"{origins.group_id}-{origins.instance}"),
         on_step=on_step,
         on_report=on_report,
         **_turns(settings, origins),
@@ -220,10 +259,39 @@ def route_of(
     )
 
 
+def access_of(settings: Settings) -> ApiAccess:
+    """Who may call the API.
+
+    Raises:
+        Failure: everybody could from elsewhere, or nobody can at all.
+    """
+    access = access_by(settings.access, settings.principals)
+    if access.open and not is_loopback(settings.api.host):
+        raise Failure(
+            f"access.mode is open and api.host is {settings.api.host}: anybody who reaches it could do anything; set "
+            "access.mode to required, and make a key with `tokenward key`."
+        )
+    if not access.open and not access.callers and access.audience is None:
+        raise Failure(
+            "Nobody could call the API: make a key with `tokenward key` and name its owner in [principals.NAME], set "
+            "access.audience, or, on loopback, access.mode to open."
+        )
+    return access
+
+
+def tls_of(settings: Settings) -> Tls | None:
+    """By what the API's connections are encrypted."""
+    api = settings.api
+    if api.tls_certfile is None or api.tls_keyfile is None:
+        return None
+    return Tls(api.tls_certfile, api.tls_keyfile, api.tls_client_cafile)
+
+
 def api_of(settings: Settings, registry: Whole) -> tuple[Api, Replica, Followers]:
     """The API's application with its replica and the followers, which the application's lifespan starts and stops."""
     replica = Replica(settings.key, len(registry.shards))
     followers = Followers(registry, replica, clock)
+    trail = trail_of(settings, "api")
     app = create_app(
         replica=replica,
         registry=registry,
@@ -231,10 +299,30 @@ def api_of(settings: Settings, registry: Whole) -> tuple[Api, Replica, Followers
         clock=clock,
         digest_key=settings.key,
         version=__version__,
+        access=access_of(settings),
+        writes=writes_of(
+            settings,
+            registry=registry,
+            followers=followers,
+            trail=trail,
+            pending=RedisPending(redis_of(settings), settings.redis.prefix),
+            policy=policy_of(settings),
+            tell=Teller(settings.topics.revocations, producer_options(settings)),
+            clock=clock,
+        ),
+        on_refused=refusals_to(trail, clock),
         issuers=trusted_of(settings),
         profiles={name: section.profile() for name, section in settings.authz.items()},
         limits=FeedLimits(**settings.feed.model_dump()),
         ssf=desk_of(settings, redis_of(settings), clock),
+        protocols=inbound_by(settings.inbound, settings.transmitters),
+        seen=RedisSeen(
+            redis_of(settings),
+            settings.key,
+            settings.redis.prefix,
+            kept_ms=settings.inbound.seen_s * 1000,
+            most=settings.inbound.seen,
+        ),
     )
     return app, replica, followers
 

@@ -30,6 +30,8 @@ class Verb(StrEnum):
     INTROSPECT = "introspect"
     #: Change SSF streams.
     SSF_MANAGE = "ssf_manage"
+    #: Sign a person out everywhere (global token revocation), and nothing else.
+    SIGN_OUT = "sign_out"
     #: Receive security events of a stream.
     SSF_READ = "ssf_read"
     #: Ask which addresses are condemned (CrowdSec's bouncers).
@@ -47,6 +49,8 @@ class Principal(msgspec.Struct, frozen=True, kw_only=True):
     scopes: frozenset[Scope] = frozenset()
     #: Whose identities it may look up and act on; None: everybody's.
     issuers: frozenset[str] | None = frozenset()
+    #: The OAuth clients that it is: whose tokens it may give up (RFC 7009).
+    clients: frozenset[str] = frozenset()
 
     @property
     def everywhere(self) -> bool:

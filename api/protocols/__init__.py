@@ -1,1 +1,1 @@
-"""The protocols that identity providers and security tools speak."""
+"""What others speak: OAuth's introspection and revocation, global token revocation, and security events, both ways."""

@@ -20,8 +20,7 @@ def replica_routes(replicas: Replicas) -> APIRouter:
     async def standings(response: Response) -> ReplicaStandings:
         """Replicas that named themselves in polls and acknowledgements lately, by name.
 
-        Each process knows of those that ask it. A name proves nothing: bind this API to an address that only gateways
-        reach.
+        Each process knows of those that ask it. A name proves nothing: any follower may write any.
         """
         response.headers["Cache-Control"] = "no-store"
         return ReplicaStandings(

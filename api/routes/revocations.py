@@ -1,14 +1,15 @@
-"""`GET /v1/revocations/entries`: what is refused now. Read only; who may write comes with authorisation."""
+"""`GET /v1/revocations/entries`: what is refused now."""
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error as Base64Error
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Depends, Query, Response
 
 from api import examples
+from api.access.principal import Principal, principal
 from api.openapi import refusals
-from api.problems import BAD_REQUEST, BUSY, NOT_READY, REGISTRY_UNAVAILABLE, Refused
+from api.problems import BAD_REQUEST, BUSY, FORBIDDEN, NOT_READY, REGISTRY_UNAVAILABLE, Refused
 from api.schemas import PAGE_ENTRIES, Entry, EntryPage, ScopeSlug, StateSlug
 from api.view import Filter, RegistryView
 from revocation.record import DIGEST_BYTES, Revocation, Scope, State
@@ -33,6 +34,7 @@ def revocation_routes(view: RegistryView) -> APIRouter:
     )
     async def revocations(  # noqa: PLR0917 - FastAPI passes query parameters by name
         response: Response,
+        by: Annotated[Principal, Depends(principal)],
         scope: ScopeSlug | None = None,
         state: StateSlug | None = None,
         reason: Annotated[str | None, Query(max_length=64, description="One of the entry's reasons.")] = None,
@@ -46,9 +48,12 @@ def revocation_routes(view: RegistryView) -> APIRouter:
         """All of them, page by page and in no meaningful order, or those of one identity.
 
         An identity is `iss` with any of `sub`, `sid`, `jti`; it is digested here, asked of the registry itself, and
-        never answered. Pages come from this process's replica.
+        never answered. Pages come from this process's replica. A caller of some issuers asks for identities of theirs;
+        a digest tells no issuer, so pages are for callers of all.
         """
         response.headers["Cache-Control"] = "no-store"
+        if not by.sees(iss):
+            raise Refused(FORBIDDEN)
         registry = view.state()
         wanted = Filter(scope and Scope(scope), state and State[state.upper()], reason)
         identities = {

@@ -1,20 +1,30 @@
 """A running API for the tests: the real server on a free port, a registry in memory, and a clock that stands still."""
 
 import socket
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import ssl
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import httpx
 from prometheus_client import CollectorRegistry
 
+from api.access.access import OPEN_ACCESS, Access
+from api.access.refused import OnRefused
 from api.app import Api, create_app
 from api.feed.limits import FeedLimits
 from api.profiles import Profile
-from api.server import Address, Limits, serving
+from api.protocols.inbound import InboundSettings
+from api.protocols.ssf.desk import Desk
+from api.registrar import Registrar
+from api.server import Address, Limits, Tls, serving
 from api.trust import TrustedIssuer
+from api.writes.terms import Terms
+from api.writes.whole import Writes
+from revocation.audit import MemoryTrail
 from revocation.followers import Followers
 from revocation.memory import MemoryRegistry
-from revocation.record import Revocation, Scope, State, Subject, digester, shard_of
+from revocation.pending import MemoryPending, Pending
+from revocation.record import Change, Revocation, Scope, State, Subject, digester, shard_of
 from revocation.registry import Registry, Whole
 from revocation.replica import Replica
 from revocation.shards import Shards
@@ -26,6 +36,8 @@ NOW = 1_795_427_100_000
 HOUR = 3_600_000
 NOWHERE = "redis://127.0.0.1:1/0"
 """Nobody listens there."""
+TERMS = Terms(lives={ISSUER: 600})
+PATIENCE = 5.0
 TYPE = "urn:problem-type:tokenward:"
 
 
@@ -64,6 +76,13 @@ class Running:
         profiles: Mapping[str, Profile] | None = None,
         shards: Sequence[Registry] | None = None,
         feed: FeedLimits | None = None,
+        pending: Pending | None = None,
+        approval_scopes: Collection[Scope] = (),
+        approval_lines: int = 100,
+        access: Access = OPEN_ACCESS,
+        on_refused: OnRefused | None = None,
+        protocols: InboundSettings | None = None,
+        ssf: Desk | None = None,
     ) -> None:
         self.shards = shards or [registry or MemoryRegistry("e1")]
         self.whole: Whole = self.shards[0] if len(self.shards) == 1 else Shards(self.shards)
@@ -72,9 +91,29 @@ class Running:
         self.replica = Replica(KEY, len(self.shards))
         self.followers = Followers(self.whole, self.replica, clock)
         self._check_clock = check_clock
+        self.trail = MemoryTrail()
+        #: What was told to the topic of changes.
+        self.told: list[Change] = []
+        self.pending = pending or MemoryPending()
+        registrar = Registrar(
+            self.whole,
+            self.trail,
+            self.told.extend,
+            check_clock,
+            KEY,
+            lambda changes: self.followers.wait_for(changes, PATIENCE),
+            approval_scopes=approval_scopes,
+        )
+        self.writes = Writes(
+            registrar=registrar, pending=self.pending, terms=lambda: TERMS, approval_lines=approval_lines
+        )
         self._issuers = issuers
         self._profiles = profiles
         self._feed = feed
+        self._access = access
+        self._on_refused = on_refused
+        self._protocols = protocols
+        self._ssf = ssf
         self.metrics = CollectorRegistry()
         self.address: Address
         self.http: httpx.Client
@@ -88,10 +127,15 @@ class Running:
             clock=self._check_clock,
             digest_key=KEY,
             version="1.2.3",
+            writes=self.writes,
             metrics=self.metrics,
             issuers=self._issuers,
             profiles=self._profiles,
             limits=self._feed,
+            access=self._access,
+            on_refused=self._on_refused,
+            protocols=self._protocols,
+            ssf=self._ssf,
         )
 
     def refuse(self, *entries: Revocation) -> None:
@@ -143,10 +187,36 @@ def running(
     profiles: Mapping[str, Profile] | None = None,
     shards: Sequence[Registry] | None = None,
     feed: FeedLimits | None = None,
+    pending: Pending | None = None,
+    approval_scopes: Collection[Scope] = (),
+    approval_lines: int = 100,
+    access: Access = OPEN_ACCESS,
+    on_refused: OnRefused | None = None,
+    tls: Tls | None = None,
+    protocols: InboundSettings | None = None,
+    ssf: Desk | None = None,
+    trust: ssl.SSLContext | bool = True,
 ) -> Iterator[Running]:
     """Serve while the block runs; `ready`: from the first snapshot on."""
-    parts = Running(registry, check_clock, issuers=issuers, profiles=profiles, shards=shards, feed=feed)
-    with serving(parts.app(), limits=limits) as address, httpx.Client(base_url=address.url, timeout=10) as http:
+    parts = Running(
+        registry,
+        check_clock,
+        issuers=issuers,
+        profiles=profiles,
+        shards=shards,
+        feed=feed,
+        pending=pending,
+        approval_scopes=approval_scopes,
+        approval_lines=approval_lines,
+        access=access,
+        on_refused=on_refused,
+        protocols=protocols,
+        ssf=ssf,
+    )
+    with (
+        serving(parts.app(), limits=limits, tls=tls) as address,
+        httpx.Client(base_url=address.url, timeout=10, verify=trust) as http,
+    ):
         parts.address, parts.http = address, http
         if ready:
             until(lambda: parts.followers.ready, "the first snapshot", seconds=5)

@@ -3,9 +3,12 @@
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from api.access.access import OPEN_ACCESS
+from api.access.metrics import ACCESS_METRICS
 from api.app import create_app
 from api.feed.metrics import FEED_METRICS
 from api.metrics import METRICS
+from api.protocols.metrics import PROTOCOL_METRICS
 from revocation.record import State
 from tests.api.running import KEY, Running, clock, entry
 
@@ -68,7 +71,8 @@ def test_what_is_shown_is_what_is_promised(fresh: Running) -> None:
     families = [(family.name, family.type, family.documentation) for family in text_string_to_metric_families(text)]
 
     assert [
-        (metric.name.removesuffix("_total"), metric.kind, metric.meaning) for metric in METRICS + FEED_METRICS
+        (metric.name.removesuffix("_total"), metric.kind, metric.meaning)
+        for metric in METRICS + FEED_METRICS + PROTOCOL_METRICS + ACCESS_METRICS
     ] == families
 
 
@@ -81,6 +85,8 @@ def test_two_applications_do_not_share_a_registry_of_metrics(fresh: Running) -> 
             followers=fresh.followers,
             clock=clock,
             digest_key=KEY,
+            access=OPEN_ACCESS,
             version="1.2.3",
+            writes=fresh.writes,
             metrics=fresh.metrics,
         )

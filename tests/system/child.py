@@ -60,9 +60,10 @@ def main(order: Order) -> None:
     if order.role == "route":
         names.route(exchange=exchange, on_step=fuse.burn).run(stop)
         return
-    registry = RedisRegistry(connect(order.redis_url))
+    client = connect(order.redis_url)
     stage = names.worker if order.role == "worker" else names.origins
-    stage(registry, exchange=exchange, on_step=fuse.burn).run(stop)
+    ledger = names.ledger(client, order.role)
+    stage(RedisRegistry(client), exchange=exchange, on_step=fuse.burn, ledger=ledger).run(stop)
 
 
 if __name__ == "__main__":

@@ -110,6 +110,7 @@ def _asked(replica: Replica) -> Callable[[str], str | None]:
 def _api(settings: Mapping[str, str], folder: Path, shards: int) -> Iterator[Gateway]:
     port = free_port()
     own = {"DIGEST_KEY": KEY.decode(), "API__PORT": str(port), "REDIS__SHARDS": str(shards), "REDIS__TIMEOUT_S": "1"}
+    own |= {"ACCESS__MODE": "open"}
     place = folder / "api"
     place.mkdir()
     named = {f"TOKENWARD_{name}": value for name, value in own.items()}

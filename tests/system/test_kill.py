@@ -1,4 +1,4 @@
-"""kill -9 at every step: every attack is once in the registry and once in the alerts, offsets right, nothing twice."""
+"""kill -9 at every step: every attack is once in registry, alerts and audit trail, offsets right, nothing twice."""
 
 import signal
 import subprocess
@@ -17,8 +17,12 @@ from ingest.columns import Columns
 from ingest.formats import FORMATS
 from ingest.tally_messages import read_tallies, tally_messages
 from ingest.telemetry import SessionJudge
+from revocation.feed import Entry
+from revocation.heads import RedisHeads
 from revocation.record import State
 from revocation.redis import RedisRegistry, connect
+from revocation.retelling import Difference, Retelling, read_record
+from revocation.verification import Finding, Line, verify
 from tests.rig import Names, clock
 from tests.servers.process import end, until
 from tests.system.child import Order
@@ -92,6 +96,20 @@ def origins(names: Names, redis_url: str, tmp_path: Path) -> Iterator[Mortals]:
     mortals.close()
 
 
+def audited(names: Names, redis_url: str) -> tuple[list[Finding], list[Difference], list[Entry]]:
+    """What is wrong with the trail, what differs from the registry, and the decisions in it."""
+    with connect(redis_url) as client:
+        heads = [noted.head for noted in RedisHeads(client).all()]
+        entries = list(RedisRegistry(client).snapshot().entries)
+    lines = [Line(record.value or b"", record.partition, record.offset) for record in names.read(names.audit)]
+    records = [record for record in (read_record(line.value) for line in lines) if record is not None]
+    retelling = Retelling()
+    for record in sorted(records, key=lambda record: record.event.at):
+        retelling.tell(record)
+    decided = [entry for record in records for entry in record.event.entries]
+    return list(verify(lines, heads)), retelling.differences(entries, clock()), decided
+
+
 def past() -> int:
     """Half an hour ago, epoch ms."""
     return clock() - 30 * 60_000
@@ -125,6 +143,8 @@ def test_a_worker_may_be_killed_at_any_step(names: Names, worker: Mortals, redis
         record.key or b"" for record in names.read(names.revocations)
     )
     assert [(b"garbage", "bad_json")] * len(moments) == names.letters()
+    faults, differences, decided = audited(names, redis_url)
+    assert ([], [], sorted(entry.id for entry in entries)) == (faults, differences, sorted(e.id for e in decided))
 
 
 def test_a_worker_tells_of_each_origin_once(names: Names, worker: Mortals) -> None:
@@ -169,6 +189,10 @@ def test_a_stage_of_origins_may_be_killed_at_any_step(names: Names, origins: Mor
     assert addresses == sorted(digest for digest in quarantined if digest in addresses)
     assert addresses == names.alerted()
     assert [(b"garbage", "bad_tally")] * len(moments) == names.letters()
+    # An address that goes on is decided about again, until later.
+    faults, differences, decided = audited(names, redis_url)
+    assert ([], [], {entry.id for entry in entries}) == (faults, differences, {entry.id for entry in decided})
+    assert len(decided) == len(set(decided))
 
 
 def columns(values: list[bytes]) -> RefreshBatch:

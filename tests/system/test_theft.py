@@ -11,8 +11,10 @@ import httpx
 import jsonschema
 import pytest
 
+from api.access.access import OPEN_ACCESS
 from api.app import create_app
 from api.server import serving
+from api.writes.whole import Writes
 from ingest.report import StepReport
 from ingest.route import Route
 from ingest.worker import Worker
@@ -102,7 +104,14 @@ def test_an_address_that_tries_foreign_tokens_has_to_sign_in(names: Names, redis
         replica = Replica(KEY)
         followers = Followers(RedisRegistry(stack.enter_context(connect(redis_url))), replica, clock)
         app = create_app(
-            replica=replica, registry=registry, followers=followers, clock=clock, digest_key=KEY, version="0"
+            replica=replica,
+            registry=registry,
+            followers=followers,
+            clock=clock,
+            digest_key=KEY,
+            version="0",
+            writes=Writes.in_memory(registry, clock, KEY),
+            access=OPEN_ACCESS,
         )
         api = stack.enter_context(serving(app))
         names.tell(*stranger.tries(150), partition=0)

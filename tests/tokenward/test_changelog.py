@@ -17,10 +17,13 @@ ISS = "https://idp.example/realms/acme"
 def test_an_empty_redis_is_rebuilt(tmp_path: Path, kafka_bootstrap: str, redis_url: str) -> None:
     """After Redis has lost everything, who was revoked is so again, and who was released is not."""
     topic = fresh("revocations")
+    audit = fresh("audit")
     create_topics(kafka_bootstrap, {topic: 4}, {"cleanup.policy": "compact"})
+    create_topics(kafka_bootstrap, {audit: 4})
     settings = {
         "TOKENWARD_KAFKA__BOOTSTRAP_SERVERS": kafka_bootstrap,
         "TOKENWARD_TOPICS__REVOCATIONS": topic,
+        "TOKENWARD_TOPICS__AUDIT": audit,
         "TOKENWARD_REDIS__URL": redis_url,
         "TOKENWARD_DIGEST_KEY": KEY,
     }
@@ -45,6 +48,8 @@ def test_an_empty_redis_is_rebuilt(tmp_path: Path, kafka_bootstrap: str, redis_u
     ]
     assert ["deny", "allow", "deny"] == decisions
     assert (6, 1) == (told["read"], told["unreadable"])
+    replayed = json.loads(run("audit", "replay", "--json").stdout)
+    assert (True, 3) == (replayed["equal"], replayed["entries"])
 
 
 def test_without_the_topic_it_is_a_sentence(tmp_path: Path, kafka_bootstrap: str, redis_url: str) -> None:
@@ -52,6 +57,7 @@ def test_without_the_topic_it_is_a_sentence(tmp_path: Path, kafka_bootstrap: str
     settings = {
         "TOKENWARD_KAFKA__BOOTSTRAP_SERVERS": kafka_bootstrap,
         "TOKENWARD_TOPICS__REVOCATIONS": "nowhere",
+        "TOKENWARD_AUDIT__MODE": "off",
         "TOKENWARD_REDIS__URL": redis_url,
         "TOKENWARD_DIGEST_KEY": KEY,
     }

@@ -14,7 +14,16 @@ from tokenward.doctor.topics import examine_kafka
 from tokenward.settings import Settings
 
 ISS = "https://idp.example/realms/acme"
-OTHERS = {"digest_key", "geoip", "redis memory", "redis persistence", "redis rights", "registry", f"keys of {ISS}"}
+OTHERS = {
+    "digest_key",
+    "access",
+    "geoip",
+    "redis memory",
+    "redis persistence",
+    "redis rights",
+    "registry",
+    f"keys of {ISS}",
+}
 """What a finding may be about that is no matter of Kafka's."""
 
 
@@ -41,7 +50,9 @@ def test_without_anything_it_says_what_is_missing(tmp_path: Path) -> None:
     assert {
         "settings": ["warn"],
         "digest_key": ["fail"],
+        "audit": ["warn"],
         "issuers": ["warn"],
+        "access": ["fail"],
         "geoip": ["warn"],
         "redis": ["fail"],
         "kafka": ["fail"],
@@ -85,10 +96,10 @@ def test_it_looks_whether_tokens_can_be_verified(
 @pytest.mark.redis
 def test_on_servers_it_finds_what_is_wrong(tmp_path: Path, kafka_bootstrap: str, redis_url: str) -> None:
     """Telemetry without keys, topics compacted and not, an unmapped realm, a missing topic: each is found."""
-    names = {name: fresh(name) for name in ("telemetry", "alerts", "revocations", "dead_letters", "tallies")}
+    names = {name: fresh(name) for name in ("telemetry", "alerts", "revocations", "dead_letters", "tallies", "audit")}
     events = fresh("events")
     create_topics(kafka_bootstrap, {names["telemetry"]: 2, names["revocations"]: 1, names["alerts"]: 1, events: 1})
-    create_topics(kafka_bootstrap, {names["tallies"]: 1}, {"cleanup.policy": "compact"})
+    create_topics(kafka_bootstrap, {names["tallies"]: 1, names["audit"]: 1}, {"cleanup.policy": "compact"})
     native = json.dumps({"at": 1_767_600_000_000, "iss": ISS, "sub": "ann", "outcome": "success"}).encode()
     for partition in (0, 1):
         produce(kafka_bootstrap, names["telemetry"], [native], partition=partition)
@@ -97,6 +108,7 @@ def test_on_servers_it_finds_what_is_wrong(tmp_path: Path, kafka_bootstrap: str,
     settings = {
         "TOKENWARD_REDIS__URL": redis_url,
         "TOKENWARD_DIGEST_KEY": KEY,
+        "TOKENWARD_AUDIT__KEY": KEY,
         "TOKENWARD_KAFKA__BOOTSTRAP_SERVERS": kafka_bootstrap,
         "TOKENWARD_ROUTE__SOURCES": json.dumps({events: "keycloak"}),
         "TOKENWARD_ISSUERS": json.dumps({ISS: {}}),
@@ -112,12 +124,14 @@ def test_on_servers_it_finds_what_is_wrong(tmp_path: Path, kafka_bootstrap: str,
         "clock": ["ok"],
         "issuers": ["ok"],
         "policy": ["ok"],
+        "audit": ["ok"],
         "kafka": ["ok"],
         names["telemetry"]: ["ok", "fail"],
         names["revocations"]: ["ok", "fail"],
         names["alerts"]: ["ok"],
         names["dead_letters"]: ["fail"],
         names["tallies"]: ["ok", "fail"],
+        names["audit"]: ["ok", "fail"],
         events: ["fail"],
     } == {name: found[name] for name in found if name not in OTHERS}
 
@@ -132,6 +146,21 @@ def test_tallies_are_kept_as_long_as_they_are_read_again(kafka_bootstrap: str, k
     create_topics(kafka_bootstrap, {name: 1}, {"cleanup.policy": "delete", "retention.ms": kept})
     settings = Settings.model_validate(
         {"kafka": {"bootstrap_servers": kafka_bootstrap}, "topics": {"tallies": name}, "origins": {"horizon_s": 86_400}}
+    )
+
+    found = [finding.state for finding in examine_kafka(settings) if finding.name == name]
+
+    assert ["ok", state] == found
+
+
+@pytest.mark.kafka
+@pytest.mark.parametrize(("kept", "state"), [("86400000", "warn"), ("172800000", "ok"), ("-1", "ok")])
+def test_the_trail_is_kept_as_long_as_its_heads(kafka_bootstrap: str, kept: str, state: str) -> None:
+    """A topic that is deleted sooner than the settings say is told."""
+    name = fresh("audit")
+    create_topics(kafka_bootstrap, {name: 1}, {"cleanup.policy": "delete", "retention.ms": kept})
+    settings = Settings.model_validate(
+        {"kafka": {"bootstrap_servers": kafka_bootstrap}, "topics": {"audit": name}, "audit": {"kept_days": 2}}
     )
 
     found = [finding.state for finding in examine_kafka(settings) if finding.name == name]

@@ -18,7 +18,7 @@ class Shell:
 
     def __init__(self, folder: Path, url: str) -> None:
         self._folder = folder
-        self._settings = {"TOKENWARD_REDIS__URL": url, "TOKENWARD_DIGEST_KEY": KEY}
+        self._settings = {"TOKENWARD_REDIS__URL": url, "TOKENWARD_DIGEST_KEY": KEY, "TOKENWARD_AUDIT__MODE": "off"}
 
     def run(self, *arguments: str) -> Done:
         """Run one command."""

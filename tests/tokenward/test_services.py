@@ -3,6 +3,7 @@
 import json
 import signal
 import subprocess
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -66,6 +67,8 @@ def test_the_api_answers_and_drains(tmp_path: Path, redis_url: str) -> None:
         "TOKENWARD_REDIS__URL": redis_url,
         "TOKENWARD_DIGEST_KEY": KEY,
         "TOKENWARD_API__PORT": str(port),
+        "TOKENWARD_ACCESS__MODE": "open",
+        "TOKENWARD_AUDIT__MODE": "off",
     }
     asked = {"iss": ISS, "sid": "s1"}
     with service("api", tmp_path, settings) as process:
@@ -80,7 +83,12 @@ def test_the_api_answers_and_drains(tmp_path: Path, redis_url: str) -> None:
 def test_a_port_in_use_is_a_sentence(tmp_path: Path, redis_url: str) -> None:
     """The second API on one port ends with 1 and says why."""
     port = str(free_port())
-    settings = {"TOKENWARD_REDIS__URL": redis_url, "TOKENWARD_DIGEST_KEY": KEY, "TOKENWARD_API__PORT": port}
+    settings = {
+        "TOKENWARD_REDIS__URL": redis_url,
+        "TOKENWARD_DIGEST_KEY": KEY,
+        "TOKENWARD_API__PORT": port,
+        "TOKENWARD_ACCESS__MODE": "open",
+    }
     with service("api", tmp_path, settings):
         until(lambda: bool(answer(f"http://127.0.0.1:{port}/healthz")), "the API")
         second = start("api", folder=tmp_path, settings=settings)
@@ -94,7 +102,7 @@ def test_a_port_in_use_is_a_sentence(tmp_path: Path, redis_url: str) -> None:
 def test_route_worker_and_origins_stop_a_theft_and_drain(tmp_path: Path, kafka_bootstrap: str, redis_url: str) -> None:
     """Keycloak's events on an unkeyed topic end as an entry in the registry; origins are told of; all end with 0."""
     origins_port = free_port()
-    names = {name: fresh(name) for name in ("events", "telemetry", "alerts", "revocations", "dead", "tallies")}
+    names = {name: fresh(name) for name in ("events", "telemetry", "alerts", "revocations", "dead", "tallies", "audit")}
     create_topics(kafka_bootstrap, dict.fromkeys(names.values(), 4))
     settings = {
         "TOKENWARD_KAFKA__BOOTSTRAP_SERVERS": kafka_bootstrap,
@@ -108,6 +116,7 @@ def test_route_worker_and_origins_stop_a_theft_and_drain(tmp_path: Path, kafka_b
         "TOKENWARD_TOPICS__REVOCATIONS": names["revocations"],
         "TOKENWARD_TOPICS__DEAD_LETTERS": names["dead"],
         "TOKENWARD_TOPICS__TALLIES": names["tallies"],
+        "TOKENWARD_TOPICS__AUDIT": names["audit"],
         "TOKENWARD_ORIGINS__GROUP_ID": fresh("origins"),
         "TOKENWARD_METRICS__ORIGINS_PORT": str(origins_port),
         "TOKENWARD_METRICS__ROUTE_PORT": str(free_port()),
@@ -132,3 +141,9 @@ def test_route_worker_and_origins_stop_a_theft_and_drain(tmp_path: Path, kafka_b
         codes = [drains(process) for process in services]
 
         assert [0, 0, 0] == codes
+    trail = [
+        tokenward("audit", command, "--json", folder=tmp_path, settings=settings) for command in ("verify", "show")
+    ]
+    records = [json.loads(line)["event"] for line in trail[1].stdout.splitlines()]
+    assert (0, 0) == (trail[0].returncode, trail[1].returncode), trail
+    assert {"start": 3, "stop": 3, "revoke": 1} == Counter(record["action"] for record in records)

@@ -13,7 +13,7 @@ import typer
 
 from revocation.errors import RegistryError
 from tokenward import __version__
-from tokenward.cli import files, judgement, policy, registry, services, show, simulate
+from tokenward.cli import access, audit, files, judgement, policy, registry, services, show, simulate
 from tokenward.faults import Failure, WrongUse
 
 HELP = "Recognises stolen refresh tokens in a Kafka stream and makes every gateway refuse them."
@@ -43,11 +43,13 @@ for command in (
     registry.release,
     registry.status,
     registry.rebuild,
+    access.key,
     show.doctor,
     show.settings,
 ):
     app.command(name=command.__name__.rstrip("_"))(command)
 app.add_typer(policy.app)
+app.add_typer(audit.app)
 
 
 def _print_version(wanted: bool) -> None:  # noqa: FBT001 - typer calls it so

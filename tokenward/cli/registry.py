@@ -1,5 +1,6 @@
 """The commands about the registry: check, list, revoke, release, status, rebuild."""
 
+from contextlib import closing
 from typing import Annotated
 
 import typer
@@ -9,13 +10,14 @@ from rich.table import Table
 from ingest.instant import rfc3339
 from revocation.claims import Claims
 from revocation.feed import Entry, public
+from revocation.naming import Named, decision_of
 from revocation.record import Revocation, Scope, State
-from tokenward import administration, changelog
-from tokenward.administration import MANUAL, Named
+from tokenward import administration, audited, changelog
+from tokenward.administration import MANUAL
 from tokenward.cli.common import ConfigOption, JsonOption, print_json, print_line, safe, user
 from tokenward.faults import Failure, WrongUse
 from tokenward.settings import Settings, read_settings
-from tokenward.wiring import clock, policy_of, registry_of
+from tokenward.wiring import clock, policy_of, registry_of, trail_of
 
 Iss = Annotated[str | None, typer.Option(help="Issuer, exactly as in the token.")]
 Sub = Annotated[str | None, typer.Option(help="Subject.")]
@@ -28,6 +30,7 @@ Ip = Annotated[str | None, typer.Option(help="Address.")]
 ScopeOption = Annotated[Scope | None, typer.Option(help="What the digest is of.")]
 Digest = Annotated[str | None, typer.Option(help="Digest as lists and alerts show it, instead of an identity.")]
 Actor = Annotated[str | None, typer.Option(help="Who decides this (default: the user's name).", show_default=False)]
+CLI = audited.CLI
 Topic = Annotated[bool, typer.Option("--topic/--no-topic", help="Tell the topic refresh.revocations too.")]
 
 
@@ -123,8 +126,9 @@ def revoke(
     state = State.QUARANTINED if quarantine else State.REVOKED
     ttl_ms = (_ttl(settings, iss, state) if ttl is None else ttl) * 1000
     now = clock()
-    decided = administration.revocation_of(subject, state, ttl_ms, reason, actor or user(), now)
-    changes = registry_of(settings).apply([decided], now)
+    decided = decision_of(subject, state, ttl_ms, reason, actor or user(), now)
+    with closing(trail_of(settings, CLI)) as trail:
+        changes = audited.apply(registry_of(settings), trail, decided, now, reason)
     _tell(administration.changed(changes, subject), json=json)
     if topic:
         changelog.tell(settings, changes)
@@ -151,7 +155,8 @@ def release(
     settings = read_settings(config)
     claims = Claims(iss=iss, sub=sub, sid=sid, jti=jti, client_id=client_id, device=device, kid=kid, ip=ip)
     subject = administration.subject_of(Named(claims=claims, scope=scope, digest=digest), settings.key)
-    changes = registry_of(settings).release([subject], clock(), actor or user())
+    with closing(trail_of(settings, CLI)) as trail:
+        changes = audited.release(registry_of(settings), trail, subject, clock(), actor or user())
     if not changes:
         raise Failure("Nobody refuses that: there is no entry to release.")
     _tell(administration.changed(changes, subject), json=json)
@@ -172,6 +177,8 @@ def status(*, config: ConfigOption = None, json: JsonOption = False) -> None:
 def rebuild(*, config: ConfigOption = None, json: JsonOption = False) -> None:
     """Fill an empty Redis from the topic refresh.revocations; what is there already stays, merged."""
     settings = read_settings(config)
+    with closing(trail_of(settings, CLI)) as trail:
+        audited.rebuild(trail, settings.topics.revocations, clock(), user())
     rebuilt = changelog.rebuild(settings, registry_of(settings), clock())
     if json:
         print_json(rebuilt)

@@ -2,6 +2,7 @@
 
 import logging
 import signal
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,10 +17,20 @@ from ingest.loop import Loop
 from tokenward import logs
 from tokenward.cli.common import ConfigOption
 from tokenward.faults import Failure
+from tokenward.goings_on import told
 from tokenward.metrics import NOTIFY, ORIGINS, ROUTE, WORKER, Publisher, served
 from tokenward.outward_wiring import Outward
 from tokenward.settings import Settings, read_settings
-from tokenward.wiring import api_of, notifier_of, origins_of, policy_of, registry_of, route_of, worker_of
+from tokenward.wiring import (
+    api_of,
+    notifier_of,
+    origins_of,
+    policy_of,
+    registry_of,
+    route_of,
+    tls_of,
+    worker_of,
+)
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +42,8 @@ def route(*, config: ConfigOption = None, json: JsonLogs = False) -> None:
     logs.set_up(json=json)
     settings = read_settings(config)
     publisher = Publisher(ROUTE)
-    with served(publisher.registry, settings.metrics.host, settings.metrics.route_port), _kafka(settings):
+    metrics = served(publisher.registry, settings.metrics.host, settings.metrics.route_port)
+    with metrics, _kafka(settings), told(settings, "route"):
         _run("route", route_of(settings, on_report=publisher))
 
 
@@ -41,7 +53,8 @@ def worker(*, config: ConfigOption = None, json: JsonLogs = False) -> None:
     settings = read_settings(config)
     registry, policy = registry_of(settings), policy_of(settings)
     publisher = Publisher(WORKER, {"tokenward_worker_policy_refused": lambda: float(policy.fault is not None)})
-    with served(publisher.registry, settings.metrics.host, settings.metrics.worker_port), _kafka(settings):
+    metrics = served(publisher.registry, settings.metrics.host, settings.metrics.worker_port)
+    with metrics, _kafka(settings), told(settings, "worker", policy):
         _run("worker", worker_of(settings, registry=registry, policy=policy, on_report=publisher))
 
 
@@ -51,7 +64,8 @@ def origins(*, config: ConfigOption = None, json: JsonLogs = False) -> None:
     settings = read_settings(config)
     registry, policy = registry_of(settings), policy_of(settings)
     publisher = Publisher(ORIGINS, {"tokenward_origins_policy_refused": lambda: float(policy.fault is not None)})
-    with served(publisher.registry, settings.metrics.host, settings.metrics.origins_port), _kafka(settings):
+    metrics = served(publisher.registry, settings.metrics.host, settings.metrics.origins_port)
+    with metrics, _kafka(settings), told(settings, "origins", policy):
         _run("origins", origins_of(settings, registry=registry, policy=policy, on_report=publisher))
 
 
@@ -70,7 +84,12 @@ def api(*, config: ConfigOption = None, json: JsonLogs = False) -> None:
     settings = read_settings(config)
     app, _, _ = api_of(settings, registry_of(settings))
     try:
-        run(app, settings.api.host, settings.api.port, on_listening=_listening)
+        with told(settings, "api"):
+            run(app, settings.api.host, settings.api.port, tls=tls_of(settings), on_listening=_listening)
+    except ssl.SSLError as error:
+        raise Failure(
+            "The API cannot use its certificate; see api.tls_certfile, tls_keyfile and tls_client_cafile."
+        ) from error
     except OSError as error:
         where = f"{settings.api.host}:{settings.api.port}"
         raise Failure(f"The API cannot listen at {where}: {error.strerror}; see api in the settings.") from error

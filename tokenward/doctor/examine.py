@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from tokenward.doctor.access import examine_access
 from tokenward.doctor.finding import Finding, fail, ok, warn
 from tokenward.doctor.issuers import examine_issuers
 from tokenward.doctor.registry import examine_registry
@@ -18,7 +19,9 @@ def examine(settings: Settings) -> Iterator[Finding]:
     """All findings, as they come."""
     yield from _settings(settings)
     yield from _policy(settings)
+    yield _audit(settings)
     yield from examine_issuers(settings)
+    yield from examine_access(settings)
     yield from _geoip(settings)
     yield from examine_registry(settings)
     yield from examine_kafka(settings)
@@ -59,6 +62,16 @@ def _policy(settings: Settings) -> Iterator[Finding]:
         yield warn("policy", f"{where}: shadow mode, nobody is refused.")
     else:
         yield ok("policy", f"{where}: accepted, and enforced.")
+
+
+def _audit(settings: Settings) -> Finding:
+    if settings.audit.mode == "off":
+        return warn("audit", "Nobody will know who changed what: audit.mode is off.")
+    if settings.audit.key is None:
+        return warn(
+            "audit", "The trail is sealed without a key: who writes Kafka and Redis can forge it; set audit.key."
+        )
+    return ok("audit", "Every change is written to the trail, sealed with a key.")
 
 
 def _geoip(settings: Settings) -> Iterator[Finding]:

@@ -65,7 +65,8 @@ def _listens(place: str) -> bool:
 
 def _topics(settings: Settings, consumer: KafkaConsumer, present: set[str]) -> Iterator[Finding]:
     names = settings.topics
-    for name in (names.telemetry, names.alerts, names.revocations, names.dead_letters, names.tallies):
+    audit = [names.audit] if settings.audit.mode == "required" else []
+    for name in (names.telemetry, names.alerts, names.revocations, names.dead_letters, names.tallies, *audit):
         if name in present:
             count = len(consumer.partitions_for_topic(name) or ())
             yield ok(name, f"{count} partitions.")
@@ -96,6 +97,7 @@ def _configured(settings: Settings, present: set[str]) -> Iterator[Finding]:
     checks: dict[str, Callable[[str, Mapping[str, Any]], Finding]] = {
         settings.topics.revocations: _compaction,
         settings.topics.tallies: partial(_retention, settings),
+        settings.topics.audit: partial(_kept, settings),
     }
     names = [name for name in checks if name in present]
     try:
@@ -134,6 +136,18 @@ def _retention(settings: Settings, name: str, found: Mapping[str, Any]) -> Findi
     if int(kept) < 0 or int(kept) > LONG_KEPT * max(horizon_ms, DAY_MS):
         return warn(name, f"retention.ms is {kept}: nobody reads tallies that old; set {horizon_ms} or a little more.")
     return ok(name, "Its records are deleted in time.")
+
+
+def _kept(settings: Settings, name: str, found: Mapping[str, Any]) -> Finding:
+    """A trail that is compacted loses records, and one that is deleted too soon cannot be replayed."""
+    policy, kept = _value(found, name, "cleanup.policy"), _value(found, name, "retention.ms")
+    if policy != "delete":
+        return fail(name, f"cleanup.policy is {policy or 'unknown'}: records of one chain would be lost; set delete.")
+    if not kept.lstrip("-").isdecimal():
+        return warn(name, "How long its records are kept is not known; look at retention.ms.")
+    if 0 <= int(kept) < settings.audit.kept_ms:
+        return warn(name, f"retention.ms is {kept}, less than audit.kept_days; set {settings.audit.kept_ms} or more.")
+    return ok(name, "Its records are kept long enough.")
 
 
 def _value(found: Mapping[str, Any], topic: str, key: str) -> str:
