@@ -36,6 +36,9 @@ from api.profiles import Profile
 from api.protocols.inbound import Inbound, InboundSettings
 from api.protocols.metrics import ProtocolCollector
 from api.protocols.openapi import protocol_paths
+from api.protocols.ssf.desk import Desk as Transmitting
+from api.protocols.ssf.routes import ssf_routes
+from api.protocols.ssf.rules import ssf_rules
 from api.routes.replicas import replica_routes
 from api.routes.revocations import revocation_routes
 from api.routes.service import service_routes
@@ -144,6 +147,7 @@ def create_app(
     issuers: Sequence[TrustedIssuer] = (),
     profiles: Mapping[str, Profile] | None = None,
     crowdsec: CrowdSec | None = None,
+    ssf: Transmitting | None = None,
     on_refused: OnRefused | None = None,
     protocols: InboundSettings | None = None,
     seen: Seen | None = None,
@@ -155,7 +159,7 @@ def create_app(
     takes tokens of `issuers`, and has `profiles` besides the default one. Whatever changes the registry goes through
     the registrar of `writes`. `access` says who may come at all; refused attempts are told to `on_refused`, which may
     block. `protocols` is what OAuth's and SSF's routes go by; `seen` holds which security events were taken, for all
-    processes of one registry. `crowdsec` says where bouncers ask.
+    processes of one registry. `crowdsec` says where bouncers ask. `ssf` serves receivers of our own events.
 
     Raises:
         ValueError: a route has no rule, or a rule no route.
@@ -180,7 +184,10 @@ def create_app(
     desk = None if crowdsec is None else _desk(crowdsec, replica, followers, clock, digest_key)
     shown.register(BouncerCollector(desk))
     bouncers = None if crowdsec is None or desk is None else Mount(crowdsec.path, desk, counts)
-    table, refusals = Table((*RULES, *(() if crowdsec is None else bouncer_rules(crowdsec.path)))), Refusals(on_refused)
+    more = [*(() if crowdsec is None else bouncer_rules(crowdsec.path))]
+    more += [] if ssf is None else ssf_rules(ssf.transmitter)
+    table = Table((*RULES, *more))
+    refusals = Refusals(on_refused)
     authenticator = Authenticator(access, tokens, replica, clock)
     gate = Gate(table, access, authenticator, refusals, counts, clock)
     shown.register(AccessCollector(gate, authenticator, refusals))
@@ -197,6 +204,8 @@ def create_app(
     fastapi.include_router(revocation_routes(view))
     fastapi.include_router(deciding.router)
     fastapi.include_router(replica_routes(feed.replicas))
+    if ssf is not None:
+        fastapi.include_router(ssf_routes(ssf))
     fastapi.include_router(service_routes(view, followers, shown, version))
     install(fastapi, counts.refusal)
     told = {} if crowdsec is None else bouncer_paths(crowdsec.path)

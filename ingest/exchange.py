@@ -78,6 +78,15 @@ class Exchange:
 
         self.insist(attempt)
 
+    def write(self, messages: Iterable[Message]) -> None:
+        """Write messages that belong to no place, at least once; a turn need not have begun.
+
+        Raises:
+            TurnLost: as for `settle`.
+        """
+        kept = tuple(messages)
+        self.insist(lambda: self._beside(lambda: self._sink.commit(kept, {}, self._group)))
+
     def insist(self, action: Callable[[], T]) -> T:
         """Do it until registry and Kafka let it happen, with growing pauses.
 

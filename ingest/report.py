@@ -59,3 +59,28 @@ class RouteReport(msgspec.Struct, frozen=True, kw_only=True):
     stalls: Mapping[str, int] = NONE
     lost: bool = False
     seconds: Mapping[str, float] = {}
+
+
+class NotifyReport(msgspec.Struct, frozen=True, kw_only=True):
+    """One turn of `notify`, or one look of its courier; None: the report says nothing of it."""
+
+    records: int = 0
+    #: By what it is: revoked, quarantined, released.
+    news: Mapping[str, int] = NONE
+    #: Records that were no news for others, by reason.
+    unheard: Mapping[str, int] = NONE
+    #: What became of news for each stream and provider: queued, told_before, unasked, unsaid.
+    letters: Mapping[str, int] = NONE
+    #: Letters taken there, by what came of it: `delivered`, or why not.
+    deliveries: Mapping[str, int] = NONE
+    #: Letters that were given up.
+    dead: int = 0
+    #: Streams by status, and what waits for all of them.
+    streams: Mapping[str, int] = NONE
+    waiting: int | None = None
+    partitions: int | None = None
+    behind: int | None = None
+    lag_ms: int | None = None
+    stalls: Mapping[str, int] = NONE
+    lost: bool = False
+    seconds: Mapping[str, float] = {}

@@ -35,6 +35,7 @@ from ingest.exchange import Exchange
 from ingest.formats.event import RefreshEvent
 from ingest.formats.native import encode
 from ingest.loop import Clocked, Loop
+from ingest.outward.naming import HEADER, Name, nameless
 from ingest.pseudonyms import Pseudonyms
 from ingest.reader import Reader, Reading
 from ingest.rekey import Rekey
@@ -76,6 +77,7 @@ class Route(Loop[_Turn, RouteReport]):
         pseudonyms: Pseudonyms,
         clock: Callable[[], int],
         pseudonymise: bool = True,
+        name: Name = nameless,
         topics: RouteTopics | None = None,
         poll_ms: int = 100,
         on_step: Callable[[int], None] = lambda _step: None,
@@ -89,6 +91,7 @@ class Route(Loop[_Turn, RouteReport]):
             pseudonyms: the house's digests.
             clock: epoch milliseconds, for the lag.
             pseudonymise: whether identifiers leave as digests only; keys are digests either way.
+            name: seals whom an event is about, for `notify` to open; it travels beside the digests.
             topics: where to write.
             poll_ms: how long a poll waits for a first record, i.e. how soon `run` sees that it shall end.
             on_step: as for every loop.
@@ -99,6 +102,7 @@ class Route(Loop[_Turn, RouteReport]):
         self._reader = reader
         self._pseudonyms = pseudonyms
         self._pseudonymise = pseudonymise
+        self._name = name
         self._rekey = Rekey(pseudonyms)
         self._clock = clock
         self._topics = topics or RouteTopics()
@@ -139,13 +143,15 @@ class Route(Loop[_Turn, RouteReport]):
     def _messages(self, turn: _Turn) -> Iterator[Message]:
         """What is to be written: events in the order in which they happened, as far as one turn can tell."""
         for event, record in sorted(_read(turn.readings), key=lambda pair: pair[0].at):
+            sealed = self._name(event)
             if self._pseudonymise:
                 self._pseudonyms.put(event)
             self._pseudonyms.name(event)
             key, what = self._rekey.key(event)
             turn.keyed[what] += 1
             timestamp = record.timestamp if record.timestamp >= 0 else None
-            yield Message(self._topics.telemetry, encode(event), key=key, timestamp=timestamp)
+            headers = () if sealed is None else ((HEADER, sealed),)
+            yield Message(self._topics.telemetry, encode(event), key=key, headers=headers, timestamp=timestamp)
         for reading in turn.readings:
             for record, reject in reading.rejects:
                 yield dead_letter(self._topics.dead_letters, record, reject)

@@ -123,8 +123,9 @@ class Sink:
                 headers=list(message.headers),
                 timestamp_ms=message.timestamp,
             )
-        offsets = {partition: place.encode() for partition, place in places.items()}
-        producer.send_offsets_to_transaction(offsets, group)
+        if places:
+            offsets = {partition: place.encode() for partition, place in places.items()}
+            producer.send_offsets_to_transaction(offsets, group)
 
     def close(self) -> None:
         """End the connections; an unfinished transaction is aborted by the broker."""

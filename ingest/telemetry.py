@@ -11,6 +11,8 @@ from detector.verdict import Verdicts
 from ingest.alerts import alert_message
 from ingest.columns import Columns
 from ingest.crossings import Crossings
+from ingest.outward.naming import HEADER, nameless
+from ingest.outward.naming import Name as Sealed
 from ingest.reader import Reader
 from ingest.sink import Message
 from ingest.stage import Cut, Part
@@ -51,17 +53,24 @@ class Telemetry:
     """Decodes by topic, enriches, and notices families that stand in two partitions."""
 
     def __init__(
-        self, reader: Reader, columns: Columns, model: Model | None = None, sealer: Sealer | None = None
+        self,
+        reader: Reader,
+        columns: Columns,
+        model: Model | None = None,
+        sealer: Sealer | None = None,
+        sealed: Sealed = nameless,
     ) -> None:
         """`reader` decodes the topics that are read; `columns` has the house's digest key and the GeoIP files.
 
         `model` says what is unusual; without one nothing is. `sealer` seals the addresses that are told of; without
-        one they are told of by their digests alone.
+        one they are told of by their digests alone. `sealed` seals whom an event is about, where it came with its names
+        in the clear and no `route` has done so.
         """
         self._reader = reader
         self._columns = columns
         self._model = model
         self._sealer = sealer
+        self._sealed = sealed
         self._crossings = Crossings()
 
     def judge(self, config: DetectorConfig) -> SessionJudge:
@@ -78,7 +87,12 @@ class Telemetry:
 
     def alert(self, topic: str, alert: Alert, part: Part[RefreshBatch]) -> Message:
         """The message about an alert of that part."""
-        return alert_message(topic, alert, part)
+        message = alert_message(topic, alert, part)
+        event, record = part.reading.events[alert.row], part.reading.origins[alert.row]
+        sealed = next((value for name, value in record.headers if name == HEADER), None) or self._sealed(event)
+        if sealed is None or alert.kind != "decision":
+            return message
+        return message._replace(headers=(*message.headers, (HEADER, sealed)))
 
     def told(self, part: Part[RefreshBatch], tallies: Tallies) -> dict[int, bytes]:
         """Seals of the addresses that these tallies are about."""

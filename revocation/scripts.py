@@ -1,4 +1,4 @@
-"""The Lua scripts of the registry in Redis: what they are made of, and how they are called."""
+"""The Lua scripts in Redis, of the registry and of what others are told: what they are made of, how they are called."""
 
 from collections.abc import Sequence
 from functools import cache
@@ -18,6 +18,11 @@ SCRIPTS: dict[str, tuple[str, ...]] = {
     "pending": ("pending",),
     "place": ("history", "place"),
     "rights": ("rights",),
+    "ssf_put": ("ssf_put",),
+    "ssf_lend": ("ssf_lend",),
+    "ssf_done": ("ssf_done",),
+    "ssf_change": ("ssf_change",),
+    "ssf_hold": ("ssf_hold",),
     "seen": ("seen",),
     "head": ("head",),
     "name": ("name",),

@@ -1,4 +1,4 @@
-"""Metrics of `worker`, `origins` and `route`: reports added up for Prometheus. One table says all there are."""
+"""Metrics of `worker`, `origins`, `route` and `notify`: reports added up for Prometheus; all stand in one table."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
 
-from ingest.report import RouteReport, StepReport
+from ingest.report import NotifyReport, RouteReport, StepReport
 from tokenward.faults import Failure
 
 STEP_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -79,12 +79,29 @@ ROUTE = _of(
     *_ALL,
     ("keyed_total", "counter", "key", "Events by what keys them: subject, recalled, session, address.", "keyed"),
 )
+NOTIFY = _of(
+    "notify",
+    *(row for row in _ALL if row[4] not in {"events", "rejects"}),
+    ("news_total", "counter", "what", "Decisions that others are told: revoked, quarantined, released.", "news"),
+    ("unheard_total", "counter", "reason", "Records that were no news for others, by reason.", "unheard"),
+    (
+        "letters_total",
+        "counter",
+        "outcome",
+        "News for each stream and provider: queued, told_before, unasked, unsaid.",
+        "letters",
+    ),
+    ("deliveries_total", "counter", "outcome", "Pushes and calls: delivered, or why not.", "deliveries"),
+    ("dead_letters_total", "counter", "", "What nobody took, written to the dead letters.", "dead"),
+    ("streams", "gauge", "status", "Streams by status: enabled, paused, disabled.", "streams"),
+    ("waiting", "gauge", "", "Security events that wait, of all streams.", "waiting"),
+)
 
 
 class Publisher:
     """Adds reports up; call it with each.
 
-    `metrics` is `WORKER`, `ORIGINS` or `ROUTE`; `asked` gives, by name, those that stand in no report.
+    `metrics` is `WORKER`, `ORIGINS`, `ROUTE` or `NOTIFY`; `asked` gives, by name, those that stand in no report.
     """
 
     def __init__(self, metrics: tuple[Reported, ...], asked: Mapping[str, Callable[[], float]] | None = None) -> None:
@@ -95,7 +112,7 @@ class Publisher:
             if isinstance(instrument, Gauge) and asked and metric.name in asked:
                 instrument.set_function(asked[metric.name])
 
-    def __call__(self, report: StepReport | RouteReport) -> None:
+    def __call__(self, report: StepReport | RouteReport | NotifyReport) -> None:
         """Add one turn."""
         for metric, instrument in self._metrics:
             value = getattr(report, metric.member)

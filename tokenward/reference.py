@@ -16,7 +16,8 @@ from api.metrics import METRICS as API_METRICS
 from api.protocols.metrics import PROTOCOL_METRICS
 from tokenward.access_sections import KeySettings, PrincipalSettings
 from tokenward.inbound_sections import TransmitterSettings
-from tokenward.metrics import ORIGINS, ROUTE, WORKER
+from tokenward.metrics import NOTIFY, ORIGINS, ROUTE, WORKER
+from tokenward.outward_sections import ReceiverSettings
 from tokenward.sections import Sections
 from tokenward.settings import PREFIX
 from tokenward.token_sections import AuthzSettings, IssuerSettings
@@ -29,6 +30,7 @@ environment, which wins; tables and lists are JSON in the environment. A variabl
 holds the value, for secrets: `TOKENWARD_DIGEST_KEY_FILE`, `TOKENWARD_REDIS__URL_FILE`."""
 PER_ISSUER = 'issuers."https://idp/realms/acme"'
 PER_PROFILE = "authz.NAME"
+PER_RECEIVER = "ssf.receivers.NAME"
 PER_PRINCIPAL = "principals.NAME"
 PER_TRANSMITTER = 'transmitters."https://idp/"'
 ISSUERS = """\
@@ -38,6 +40,9 @@ of its tokens `/authz` takes ([tokens.md](tokens.md))."""
 PROFILES = """\
 One table for each profile of `/authz`. Gateways ask `/authz:NAME`; `/authz` is the profile `default`, which needs no
 table. A profile never comes from a request's headers or query, as clients of the gateway write those."""
+RECEIVERS = """\
+One table for each receiver of security events, named as the principal that manages its streams is
+([protocols.md](protocols.md)). Without its table a principal sees no stream, and its streams are told nothing."""
 TRANSMITTERS = """\
 One table for each transmitter of security events, named by exactly the `iss` of its events; see
 [protocols.md](protocols.md). It may name identities of `issuers` only."""
@@ -77,6 +82,14 @@ audiences = ["shop-api"]
 anonymous = "allow"
 when_stale = "open"
 cookie = "access_token"
+```""",
+    "receivers": """\
+```toml
+[ssf.receivers.okta]
+audience = ["https://acme.okta.com"]
+issuers = ["https://idp/realms/acme"]
+push_hosts = ["acme.okta.com"]
+nested_subject = true
 ```""",
 }
 
@@ -126,6 +139,11 @@ def transmitter_rows() -> Iterator[Row]:
     return rows(TransmitterSettings, f"{PER_TRANSMITTER}.")
 
 
+def receiver_rows() -> Iterator[Row]:
+    """The settings of one receiver."""
+    return rows(ReceiverSettings, f"{PER_RECEIVER}.")
+
+
 def settings_page() -> str:
     """`docs/settings.md`."""
     parts = [
@@ -141,6 +159,10 @@ def settings_page() -> str:
         PROFILES,
         EXAMPLES["authz"],
         _table(("name", "value", "default", "meaning"), [_cells(row) for row in profile_rows()]),
+        "## Receivers",
+        RECEIVERS,
+        EXAMPLES["receivers"],
+        _table(("name", "value", "default", "meaning"), [_cells(row) for row in receiver_rows()]),
         "## Principals",
         PRINCIPALS,
         EXAMPLES["principals"],
@@ -165,6 +187,7 @@ def metrics_page() -> str:
         ("`tokenward worker`", "Served at `/metrics` of `metrics.worker_port`.", WORKER),
         ("`tokenward origins`", "Served at `/metrics` of `metrics.origins_port`.", ORIGINS),
         ("`tokenward route`", "Served at `/metrics` of `metrics.route_port`.", ROUTE),
+        ("`tokenward notify`", "Served at `/metrics` of `metrics.notify_port`.", NOTIFY),
     )
     for service, where, metrics in services:
         cells = [(f"`{m.name}`", m.kind, ", ".join(m.labels) or "-", m.meaning) for m in metrics]

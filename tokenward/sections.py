@@ -10,6 +10,7 @@ from tokenward.access_sections import AccessSettings, PrincipalSettings, access_
 from tokenward.audit_sections import AuditSettings
 from tokenward.inbound_sections import InboundSection, TransmitterSettings
 from tokenward.operator_sections import OperatorSettings
+from tokenward.outward_sections import NotifySettings, SsfSettings
 from tokenward.redis_settings import RedisSettings
 from tokenward.section import Section
 from tokenward.token_sections import AuthzSettings, IssuerSettings
@@ -253,12 +254,13 @@ class PolicySettings(Section):
 
 
 class MetricsSettings(Section):
-    """Prometheus metrics of `route`, `worker` and `origins` (`api` serves its own at `/metrics`)."""
+    """Prometheus metrics of `route`, `worker`, `origins` and `notify` (`api` serves its own at `/metrics`)."""
 
     host: str = Field(default="127.0.0.1", description="Address to listen on.")
     route_port: PortOrNone = Field(default=9101, description="Port of `route`; 0: none.")
     worker_port: PortOrNone = Field(default=9102, description="Port of `worker`; 0: none.")
     origins_port: PortOrNone = Field(default=9103, description="Port of `origins`; 0: none.")
+    notify_port: PortOrNone = Field(default=9104, description="Port of `notify`; 0: none.")
 
 
 class Sections(Section):
@@ -283,6 +285,8 @@ class Sections(Section):
     geoip: GeoipSettings = GeoipSettings()
     detector: DetectorSettings = DetectorSettings()
     policy: PolicySettings = PolicySettings()
+    notify: NotifySettings = NotifySettings()
+    ssf: SsfSettings = SsfSettings()
     metrics: MetricsSettings = MetricsSettings()
     audit: AuditSettings = AuditSettings()
     authz: dict[str, AuthzSettings] = Field(

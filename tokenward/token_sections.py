@@ -7,10 +7,13 @@ from pydantic import Field, model_validator
 
 from api.profiles import Profile
 from api.trust import LONGEST_LEEWAY_S, USUAL_ALGORITHMS, USUAL_TYPES, TrustedIssuer
+from tokenward.outward_sections import OutboundSettings
 from tokenward.section import Section
 
 #: Settings of an issuer that are about its telemetry, or about entries; all others are about its tokens.
 OF_TELEMETRY = frozenset({"format", "tenant", "access_token_ttl", "visible"})
+#: And those that say what it is told.
+OUTBOUND = frozenset({"outbound"})
 
 
 class IssuerSettings(Section):
@@ -78,6 +81,8 @@ class IssuerSettings(Section):
         default=None, description="Certificates that its server's is checked against, PEM; the system's by default."
     )
 
+    outbound: OutboundSettings = OutboundSettings()
+
     @model_validator(mode="after")
     def _makes_sense(self) -> "IssuerSettings":
         self.trusted("an issuer")
@@ -85,7 +90,7 @@ class IssuerSettings(Section):
 
     def trusted(self, iss: str) -> TrustedIssuer:
         """What is trusted of the issuer of that name."""
-        return TrustedIssuer(iss=iss, **self.model_dump(exclude=set(OF_TELEMETRY)))
+        return TrustedIssuer(iss=iss, **self.model_dump(exclude=set(OF_TELEMETRY | OUTBOUND)))
 
     def of_telemetry(self) -> dict[str, Any]:
         """The settings that its telemetry and entries about it are read by."""

@@ -26,7 +26,7 @@ from ingest.ledger import Ledger
 from ingest.origins import Origins
 from ingest.pseudonyms import Pseudonyms
 from ingest.reader import Reader
-from ingest.report import RouteReport, StepReport
+from ingest.report import NotifyReport, RouteReport, StepReport
 from ingest.route import Route, RouteTopics
 from ingest.sink import Sink
 from ingest.source import Source
@@ -48,6 +48,7 @@ from tokenward import __version__, forests, odds_files
 from tokenward.access_sections import access_by
 from tokenward.faults import Failure
 from tokenward.inbound_sections import inbound_by
+from tokenward.outward_wiring import Outward, desk_of, name_of, notify_of
 from tokenward.policies import PolicyFile
 from tokenward.sections import OriginsSettings, WorkerSettings
 from tokenward.settings import Settings
@@ -195,7 +196,7 @@ def worker_of(
     _formats(sources)
     reader = Reader(sources, issuers, ahead_ms=worker.ahead_s * 1000, back_ms=worker.too_old_s * 1000)
     return Worker(
-        Telemetry(reader, columns_of(settings), model_of(settings), sealer_of(settings)),
+        Telemetry(reader, columns_of(settings), model_of(settings), sealer_of(settings), name_of(settings)),
         exchange=_exchange(settings, sources, worker.group_id, worker.instance, worker.batch_size),
         registry=registry,
         rules=policy.rules,
@@ -264,6 +265,7 @@ def route_of(
         pseudonyms=Pseudonyms(settings.key),
         clock=clock,
         pseudonymise=route.pseudonymise,
+        name=name_of(settings),
         topics=RouteTopics(telemetry=topics.telemetry, dead_letters=topics.dead_letters),
         poll_ms=worker.poll_ms,
         on_step=on_step,
@@ -328,6 +330,7 @@ def api_of(settings: Settings, registry: Whole) -> tuple[Api, Replica, Followers
         issuers=trusted_of(settings),
         profiles={name: section.profile() for name, section in settings.authz.items()},
         limits=FeedLimits(**settings.feed.model_dump()),
+        ssf=desk_of(settings, redis_of(settings), clock),
         protocols=inbound_by(settings.inbound, settings.transmitters),
         seen=RedisSeen(
             redis_of(settings),
@@ -338,6 +341,24 @@ def api_of(settings: Settings, registry: Whole) -> tuple[Api, Replica, Followers
         ),
     )
     return app, replica, followers
+
+
+def notifier_of(
+    settings: Settings,
+    *,
+    on_report: Callable[[NotifyReport], None] = lambda _report: None,
+    on_step: Callable[[int], None] = lambda _step: None,
+) -> Outward:
+    """`notify`; it connects to Kafka at once.
+
+    Raises:
+        Failure: nobody is to be told, or the signing keys cannot be used.
+    """
+    notify, topics = settings.notify, settings.topics
+    exchange = _exchange(
+        settings, [topics.alerts, topics.revocations], notify.group_id, notify.instance, notify.batch_size
+    )
+    return notify_of(settings, redis_of(settings), exchange, clock, on_report=on_report, on_step=on_step)
 
 
 def consumer_options(settings: Settings) -> dict[str, Any]:

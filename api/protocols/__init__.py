@@ -1,1 +1,1 @@
-"""What others speak: OAuth's introspection and revocation, global token revocation, and security events, inbound."""
+"""What others speak: OAuth's introspection and revocation, global token revocation, and security events, both ways."""

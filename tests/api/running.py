@@ -15,6 +15,7 @@ from api.crowdsec.mount import CrowdSec
 from api.feed.limits import FeedLimits
 from api.profiles import Profile
 from api.protocols.inbound import InboundSettings
+from api.protocols.ssf.desk import Desk
 from api.registrar import Registrar
 from api.server import Address, Limits, Tls, serving
 from api.trust import TrustedIssuer
@@ -83,6 +84,7 @@ class Running:
         access: Access = OPEN_ACCESS,
         on_refused: OnRefused | None = None,
         protocols: InboundSettings | None = None,
+        ssf: Desk | None = None,
     ) -> None:
         self.shards = shards or [registry or MemoryRegistry("e1")]
         self.whole: Whole = self.shards[0] if len(self.shards) == 1 else Shards(self.shards)
@@ -114,6 +116,7 @@ class Running:
         self._access = access
         self._on_refused = on_refused
         self._protocols = protocols
+        self._ssf = ssf
         self.metrics = CollectorRegistry()
         self.address: Address
         self.http: httpx.Client
@@ -136,6 +139,7 @@ class Running:
             access=self._access,
             on_refused=self._on_refused,
             protocols=self._protocols,
+            ssf=self._ssf,
         )
 
     def refuse(self, *entries: Revocation) -> None:
@@ -195,6 +199,7 @@ def running(
     on_refused: OnRefused | None = None,
     tls: Tls | None = None,
     protocols: InboundSettings | None = None,
+    ssf: Desk | None = None,
     trust: ssl.SSLContext | bool = True,
 ) -> Iterator[Running]:
     """Serve while the block runs; `ready`: from the first snapshot on."""
@@ -212,6 +217,7 @@ def running(
         access=access,
         on_refused=on_refused,
         protocols=protocols,
+        ssf=ssf,
     )
     with (
         serving(parts.app(), limits=limits, tls=tls) as address,

@@ -7,8 +7,11 @@ from typing import Any
 
 import pytest
 
+from ingest.outward.naming import HEADER, Naming
 from ingest.report import RouteReport
 from revocation.record import Scope, digester
+from revocation.seal import Seal
+from revocation.ssf.identity import Identities, Identity
 from tests.rig import Names, Steps, clock
 from tests.telemetry import ISS, KEY, Session
 
@@ -118,3 +121,21 @@ def test_a_restart_goes_on_where_the_last_one_ended(names: Names) -> None:
             route.until_total("events", 3)
 
     assert (6, 0) == (len(names.read(names.telemetry)), names.unread(names.provider))
+
+
+def test_whom_an_event_is_about_travels_sealed(names: Names) -> None:
+    """Beside the digests, for `notify` alone: the person of the session too, where a refusal names only that."""
+    session = Session(past())
+    values = [*session.keycloak_refreshes(3), without_person(session.keycloak_theft())]
+    names.tell(*values, topic=names.provider, partition=0)
+    identities = Identities(Seal(b"a key"))
+    with routing(names, name=Naming(identities)) as route:
+        route.until_total("events", 4)
+    sealed = [dict(record.headers)[HEADER] for record in names.read(names.telemetry)]
+
+    assert [Identity(ISS, session.sub, session.sid)] * 4 == [identities.open(one) for one in sealed]
+
+
+def without_person(value: bytes) -> bytes:
+    """The provider's event, as it is where it names the session only."""
+    return json.dumps({name: said for name, said in json.loads(value).items() if name != "userId"}).encode()

@@ -4,7 +4,16 @@ from pathlib import Path
 
 import pytest
 
-from tokenward.reference import PAGES, issuer_rows, principal_rows, profile_rows, rows, transmitter_rows, write_pages
+from tokenward.reference import (
+    PAGES,
+    issuer_rows,
+    principal_rows,
+    profile_rows,
+    receiver_rows,
+    rows,
+    transmitter_rows,
+    write_pages,
+)
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -19,7 +28,7 @@ def test_every_setting_says_what_it_means() -> None:
     """Each has a description that is a sentence."""
     mute = [
         row.name
-        for row in (*rows(), *issuer_rows(), *profile_rows(), *principal_rows(), *transmitter_rows())
+        for row in (*rows(), *issuer_rows(), *profile_rows(), *principal_rows(), *transmitter_rows(), *receiver_rows())
         if not row.meaning.rstrip("`").endswith(".")
     ]
 

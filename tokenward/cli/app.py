@@ -29,6 +29,7 @@ for command in (
     services.route,
     services.worker,
     services.origins,
+    services.notify,
     services.api,
     files.replay,
     simulate.simulate,

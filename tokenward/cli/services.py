@@ -18,9 +18,19 @@ from tokenward import logs
 from tokenward.cli.common import ConfigOption
 from tokenward.faults import Failure
 from tokenward.goings_on import told
-from tokenward.metrics import ORIGINS, ROUTE, WORKER, Publisher, served
+from tokenward.metrics import NOTIFY, ORIGINS, ROUTE, WORKER, Publisher, served
+from tokenward.outward_wiring import Outward
 from tokenward.settings import Settings, read_settings
-from tokenward.wiring import api_of, origins_of, policy_of, registry_of, route_of, tls_of, worker_of
+from tokenward.wiring import (
+    api_of,
+    notifier_of,
+    origins_of,
+    policy_of,
+    registry_of,
+    route_of,
+    tls_of,
+    worker_of,
+)
 
 log = logging.getLogger(__name__)
 
@@ -65,6 +75,15 @@ def origins(*, config: ConfigOption = None, json: JsonLogs = False) -> None:
             _run("origins", service)
 
 
+def notify(*, config: ConfigOption = None, json: JsonLogs = False) -> None:
+    """Tell receivers of security events, and identity providers, what was decided."""
+    logs.set_up(json=json)
+    settings = read_settings(config)
+    publisher = Publisher(NOTIFY)
+    with served(publisher.registry, settings.metrics.host, settings.metrics.notify_port), _kafka(settings):
+        _run("notify", notifier_of(settings, on_report=publisher))
+
+
 def api(*, config: ConfigOption = None, json: JsonLogs = False) -> None:
     """Answer gateways over HTTP."""
     logs.set_up(json=json)
@@ -88,7 +107,7 @@ def api(*, config: ConfigOption = None, json: JsonLogs = False) -> None:
         raise Failure(f"The API cannot listen at {where}: {error.strerror}; see api in the settings.") from error
 
 
-def _run(name: str, service: Loop[Any, Any]) -> None:
+def _run(name: str, service: Loop[Any, Any] | Outward) -> None:
     """Turn after turn until a signal comes."""
     stop = threading.Event()
     with _signalled(stop):

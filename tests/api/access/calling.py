@@ -14,7 +14,11 @@ from api.access.access import Access, Caller, HashedKey
 from api.access.grants import granted
 from api.access.principal import Verb
 from api.profiles import Profile
+from api.protocols.ssf.desk import Desk
+from api.protocols.ssf.transmitter import Transmitter
 from api.server import Tls
+from revocation.ssf.memory import MemoryStore
+from revocation.ssf.receivers import Receiver
 from tests.api.running import HOUR, ISSUER, NOW, Running, running
 from tests.api.verifying import payload, trusted
 from tests.servers.issuer import Issuer, SigningKey, issuing
@@ -57,6 +61,17 @@ def caller(
         certificates=certificates,
     )
 
+
+class Everyone(dict[str, Receiver]):
+    """Settings in which whoever calls is a receiver of security events."""
+
+    def get(self, name: str, _: object = None) -> Receiver:
+        """The receiver of that name."""
+        return Receiver(name=name, audience=("https://receiver",))
+
+
+TRANSMITTER = Transmitter(issuer="https://tokenward.example.com", base_url="https://t", receivers=Everyone())
+"""So that all of its routes are there to be asked."""
 
 CALLERS = (
     *(caller(f"only-{verb}", verb) for verb in Verb),
@@ -179,6 +194,7 @@ def protected(folder: Path, access: Access = ACCESS, **more: object) -> Iterator
                 profiles={"read": Profile(verify=False)},
                 access=access,
                 tls=tls,
+                ssf=Desk(MemoryStore(), TRANSMITTER, lambda: NOW),
                 trust=trust,
                 ready=False,
                 **more,  # type: ignore[arg-type]
