@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -36,13 +37,14 @@ def api() -> Iterator[Condemning]:
 
 
 @pytest.mark.slow
-def test_schemathesis_finds_nothing(api: Condemning) -> None:
+def test_schemathesis_finds_nothing(api: Condemning, tmp_path: Path) -> None:
     """No 500, no status, type or body that is not in the document, and nothing taken that it calls wrong."""
     command = [sys.executable, "-m", "schemathesis.cli", "run", f"{api.api.address.url}/openapi.json"]
     bounds = ["--max-examples", str(EXAMPLES), "--seed", str(SEED), "--generation-deterministic", "--workers", "1"]
     shape = ["--phases", "examples,coverage,fuzzing", "--exclude-path", ENDLESS, "--continue-on-failure", "--no-color"]
     found = subprocess.run(
         [*command, "--checks", ",".join(CHECKS), *bounds, *shape, "--request-timeout", "10"],
+        cwd=tmp_path,
         capture_output=True,
         text=True,
         timeout=SECONDS,

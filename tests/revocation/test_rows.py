@@ -140,3 +140,15 @@ def test_what_was_prolonged_is_not_forgotten() -> None:
         counts.append(rows.count)
 
     assert ([1, 1, 1], [5 * MINUTE]) == (counts, [each.expires_at for each in known(rows)])
+
+
+def test_entries_of_one_scope_are_found() -> None:
+    """Those that stand, released ones too; rows of other scopes and rows that are free are passed over."""
+    rows = Rows()
+    one, two = (entry(subject(name, Scope.ORIGIN), id=bytes(16).hex()) for name in ("one", "two"))
+    ended = entry(subject("ended", Scope.ORIGIN), expires_at=2_000)
+    for each in (one, ended, entry(subject("ann")), two):
+        rows.put(each)
+    rows.sweep(MINUTE, 10)
+
+    assert [nobody(one), nobody(two)] == list(rows.of_scope(Scope.ORIGIN))
