@@ -182,7 +182,7 @@ def metrics_page() -> str:
         (
             "`tokenward api`",
             "Served at `/metrics` of the API.",
-            API_METRICS + FEED_METRICS + BOUNCER_METRICS + PROTOCOL_METRICS + ACCESS_METRICS,
+            API_METRICS + FEED_METRICS + PROTOCOL_METRICS + BOUNCER_METRICS + ACCESS_METRICS,
         ),
         ("`tokenward worker`", "Served at `/metrics` of `metrics.worker_port`.", WORKER),
         ("`tokenward origins`", "Served at `/metrics` of `metrics.origins_port`.", ORIGINS),
