@@ -3,6 +3,7 @@
 import logging
 import threading
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from kafka import KafkaProducer
@@ -61,6 +62,14 @@ class Teller:
             log.warning("changes not told", extra={"changes": len(changes), "error": type(error).__name__})
         else:
             self.told += len(changes)
+
+    def close(self) -> None:
+        """Disconnect."""
+        with self._making:
+            producer, self._producer = self._producer, None
+        if producer is not None:
+            with suppress(KafkaError):
+                producer.close(timeout=self._patience)
 
     def _connected(self) -> KafkaProducer:
         with self._making:

@@ -12,13 +12,13 @@ from tests.api.running import HOUR, ISSUER, KEY, NOW, entry
 TENANTS = frozenset({ISSUER, STRANGE, OPERATORS})
 KNOWN = [who for who in PEOPLE if who.verbs == ALL]
 BY_PATH = {"/v1/check", "/v1/check/batch", "/v1/revocations/entries", "/authz", "/authz/{rest:path}"}
-BY_PATH |= {"/authz:{profile}", "/authz:{profile}/{rest:path}"}
+BY_PATH |= {"/authz:{profile}", "/authz:{profile}/{rest:path}", "/v1/revocations", "/v1/revocations/release"}
 """Routes that answer about an issuer's identity, each of which is asked below."""
-ELSEWHERE = {"/v1/introspect", "/v1/global-token-revocation"}
-ELSEWHERE |= {"/v1/revocations", "/v1/revocations/release", "/v1/approvals/{approval}/approve"}
-"""Likewise, each asked for another tenant's where it is tested: `tests/api/protocols`, `tests/api/writes`."""
 OF_NOBODY = {"/readyz"}
 """Routes that ask for a verb and say nothing of any identity."""
+ELSEWHERE = {"/v1/approvals/{approval}/approve", "/v1/introspect", "/v1/global-token-revocation"}
+"""Asked in `tests/api/writes/test_approvals.py` and `tests/api/protocols`; bulks, which ask for no verb, in
+`tests/api/bulk/test_bulk.py`."""
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -42,7 +42,7 @@ def test_every_route_is_about_somebody_or_nobody() -> None:
     """A new route says which tenants it is about: all, or one that a test below asks for, or none."""
     narrow = {rule.path for rule in RULES if isinstance(rule.asks, Verb) and not rule.everywhere}
 
-    assert BY_PATH | ELSEWHERE | OF_NOBODY == narrow
+    assert BY_PATH | OF_NOBODY | ELSEWHERE == narrow
 
 
 def sees(who: Who, iss: str) -> bool:
@@ -71,6 +71,17 @@ def test_an_identity_is_asked_for_within_the_callers_issuers(guarded: Protected,
     listed = guarded.call(who, "GET", path).status_code
 
     assert (200 if sees(who, iss) else 403, 200 if who.issuers is None else 403) == (named, listed)
+
+
+@pytest.mark.parametrize("iss", sorted(TENANTS))
+@pytest.mark.parametrize("who", KNOWN, ids=lambda who: who.name)
+def test_a_caller_decides_about_its_own_issuers(guarded: Protected, who: Who, iss: str) -> None:
+    """Nobody revokes or releases another tenant's session, though he may do both to his own."""
+    body = {"iss": iss, "sid": "decided", "reason": "test"}
+    revoked = guarded.call(who, "POST", "/v1/revocations", json=body).status_code
+    released = guarded.call(who, "POST", "/v1/revocations/release", json=body).status_code
+
+    assert ((True, 204) if sees(who, iss) else (False, 403)) == (revoked in {200, 201}, released)
 
 
 @pytest.mark.parametrize("profile", ["/authz", "/authz:read", "/authz/x", "/authz:read/x"])
