@@ -5,6 +5,8 @@ from collections.abc import Callable
 from ipaddress import ip_network
 from urllib.parse import urlsplit
 
+import msgspec
+
 from api.protocols.ssf.desk import Desk
 from api.protocols.ssf.transmitter import Transmitter
 from ingest.exchange import Exchange
@@ -17,16 +19,21 @@ from ingest.outward.notify import Notify, NotifyTopics
 from ingest.outward.post import Poster
 from ingest.outward.teller import Teller
 from ingest.report import NotifyReport
+from revocation.claims import Claims
 from revocation.connections import Link
+from revocation.record import Subject
 from revocation.seal import Seal
-from revocation.ssf.identity import Identities
+from revocation.ssf.identity import Identities, Identity
 from revocation.ssf.receivers import Receiver
 from revocation.ssf.redis import RedisStore
+from revocation.ssf.store import Known
 from tokenward.faults import Failure
 from tokenward.settings import Settings
 
 KEPT_BEYOND_S = 86_400
 """A signing key is shown so much longer than anything that it signed can wait, seconds."""
+APPROVAL_MS = 7 * 86_400_000
+"""How long a second person may take, and whom it is about be remembered beyond that, milliseconds."""
 COURIER_SECONDS = 12.0
 """How long the courier may still take when the program ends: a letter under way."""
 
@@ -117,6 +124,23 @@ def desk_of(settings: Settings, link: Link, clock: Callable[[], int]) -> Desk | 
         poll_lease_s=ssf.poll_lease_s,
     )
     return Desk(store_of(settings, link), transmitter, clock)
+
+
+def remember_of(settings: Settings, link: Link, clock: Callable[[], int]) -> Callable[[Subject, Claims, int], None]:
+    """Keeps, sealed, whom a decision by hand is about, as the registry's change will name a digest only."""
+    if settings.notify.key is None:
+        return lambda _subject, _claims, _ms: None
+    store = store_of(settings, link)
+
+    def remember(subject: Subject, claims: Claims, span_ms: int) -> None:
+        if claims.iss is not None and (claims.sub or claims.sid):
+            now = clock()
+            known = store.recall(subject, now) or Known()
+            identity = Identity(claims.iss, claims.sub, claims.sid)
+            until = now + span_ms + APPROVAL_MS
+            store.remember(subject, msgspec.structs.replace(known, identity=identity), now, until)
+
+    return remember
 
 
 def notify_of(

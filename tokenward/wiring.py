@@ -48,7 +48,7 @@ from tokenward import __version__, forests, odds_files
 from tokenward.access_sections import access_by
 from tokenward.faults import Failure
 from tokenward.inbound_sections import inbound_by
-from tokenward.outward_wiring import Outward, desk_of, name_of, notify_of
+from tokenward.outward_wiring import Outward, desk_of, name_of, notify_of, remember_of
 from tokenward.policies import PolicyFile
 from tokenward.sections import OriginsSettings, WorkerSettings
 from tokenward.settings import Settings
@@ -325,6 +325,7 @@ def api_of(settings: Settings, registry: Whole) -> tuple[Api, Replica, Followers
             policy=policy_of(settings),
             tell=Teller(settings.topics.revocations, producer_options(settings)),
             clock=clock,
+            remember=remember_of(settings, redis_of(settings), clock),
         ),
         on_refused=refusals_to(trail, clock),
         issuers=trusted_of(settings),

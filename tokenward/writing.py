@@ -8,9 +8,10 @@ from api.registrar import Registrar
 from api.writes.terms import Terms
 from api.writes.whole import Writes
 from revocation.audit import Event, Trail
+from revocation.claims import Claims
 from revocation.followers import Followers
 from revocation.pending import Pending
-from revocation.record import Change, Scope
+from revocation.record import Change, Scope, Subject
 from revocation.registry import Whole
 from tokenward.policies import PolicyFile
 from tokenward.settings import Settings
@@ -36,6 +37,7 @@ def writes_of(
     policy: PolicyFile,
     tell: Callable[[Sequence[Change]], None],
     clock: Callable[[], int],
+    remember: Callable[[Subject, Claims, int], None] = lambda _subject, _claims, _ms: None,
 ) -> Writes:
     """What the write API is made of. Where everybody is the same one, there is no second person to approve."""
     access = settings.access
@@ -55,6 +57,7 @@ def writes_of(
         terms=lambda: terms_of(settings, policy),
         approval_ms=access.approval_s * 1000,
         approval_lines=0 if alone else access.approval_bulk,
+        remember=remember,
     )
 
 

@@ -12,6 +12,7 @@ from api.writes.problems import CHANGED, NO_ENTRY
 from api.writes.shown import NO_STORE, approval_answer, entry_answer, etag_of
 from api.writes.terms import Terms
 from api.writes.wish import Wish, carry
+from revocation.claims import Claims
 from revocation.naming import subject_of
 from revocation.record import Revocation, Scope, State, Subject
 
@@ -19,8 +20,16 @@ from revocation.record import Revocation, Scope, State, Subject
 class Desk:
     """Blocks; routes call it in the thread pool. `terms` is asked each time, as the policy's file may have changed."""
 
-    def __init__(self, registrar: Registrar, approvals: Approvals, terms: Callable[[], Terms]) -> None:
+    def __init__(
+        self,
+        registrar: Registrar,
+        approvals: Approvals,
+        terms: Callable[[], Terms],
+        remember: Callable[[Subject, Claims, int], None] = lambda _subject, _claims, _ms: None,
+    ) -> None:
+        """`remember` is told whose digest it is that will be revoked, and how long that is of use, milliseconds."""
         self.registrar = registrar
+        self._remember = remember
         self.approvals = approvals
         self._terms = terms
 
@@ -45,6 +54,7 @@ class Desk:
             not_before=asked.not_before,
         )
         waiting = self._permitted(by, Verb.REVOKE, wish)
+        self._remember(subject, asked.named.claims, wish.ttl_ms)
         if waiting is not None:
             return waiting
         known = self._find(subject)

@@ -20,7 +20,9 @@ from api.writes.once import Once
 from api.writes.routes import write_routes
 from api.writes.terms import Terms
 from revocation.audit import MemoryTrail
+from revocation.claims import Claims
 from revocation.pending import MemoryPending, Pending
+from revocation.record import Subject
 from revocation.registry import Whole
 
 APPROVAL_MS = 24 * 3_600_000
@@ -38,6 +40,8 @@ class Writes:
     approval_ms: int = APPROVAL_MS
     #: Bulks of so many identities take two persons; 0: none does for its size.
     approval_lines: int = APPROVAL_LINES
+    #: Keeps whom a decision is about, for whoever tells others of it.
+    remember: Callable[[Subject, Claims, int], None] = lambda _subject, _claims, _ms: None
 
     @classmethod
     def in_memory(cls, registry: Whole, clock: Callable[[], int], digest_key: bytes) -> "Writes":
@@ -51,7 +55,7 @@ class Writes:
         once, bulks = Once(self.pending, self.registrar.clock), Bulks(self.pending)
         runner = Runner(bulks, self.registrar, secrets.token_hex(8))
         office = Office(self.registrar, approvals, bulks, runner, self.terms, self.approval_lines)
-        router = write_routes(Desk(self.registrar, approvals, self.terms), once)
+        router = write_routes(Desk(self.registrar, approvals, self.terms, self.remember), once)
         router.include_router(bulk_routes(office, once, view))
         return Deciding(router, runner)
 

@@ -19,6 +19,7 @@ from ingest.advice import ADVICE, INCIDENT, PAGE, SEEN
 from ingest.alerts import alert_message, change_message
 from ingest.columns import Columns
 from ingest.lane import Lane
+from ingest.outward.naming import HEADER, Naming
 from ingest.reader import Reader
 from ingest.stage import Cut, Part
 from ingest.telemetry import SessionJudge, Telemetry
@@ -27,7 +28,9 @@ from revocation.feed import Entry, private
 from revocation.memory import MemoryRegistry
 from revocation.policy import Policy, Rules, ThresholdPolicy, load_policy
 from revocation.record import Change
+from revocation.seal import Seal
 from revocation.sections import BlastPolicy
+from revocation.ssf.identity import Identities, Identity
 from tests.telemetry import ISSUER, ISSUERS, KEY, RULES, Session
 
 SCHEMAS = Path(__file__).parents[2] / "docs" / "schemas"
@@ -218,3 +221,19 @@ def test_a_change_reads_back_as_the_entry() -> None:
 def applied(decision: Decision) -> list[Change]:
     """What a registry answers to the decision."""
     return MemoryRegistry("e").apply(decision.revocations, NOW)
+
+
+@pytest.mark.parametrize("beside", [[], [(HEADER, b"sealed by the route")]])
+def test_whom_an_alert_is_about_goes_on_sealed(beside: list[tuple[str, bytes]]) -> None:
+    """As the route sealed it; where names came in the clear, the worker seals them itself."""
+    session = Session(NOW)
+    part = judged(theft(session))
+    for origin in part.reading.origins:
+        origin.headers[:] = beside
+    identities = Identities(Seal(b"a key"))
+    telemetry = Telemetry(Reader({PARTITION.topic: "native"}, ISSUERS), Columns(KEY), name=Naming(identities))
+    (alert,) = part.alerts
+    headers = dict(telemetry.alert("alerts", alert, part).headers)
+
+    own = identities.close(Identity(ISSUER.iss, session.sub, session.sid))
+    assert (dict(beside) or {HEADER: own})[HEADER] == headers[HEADER]
