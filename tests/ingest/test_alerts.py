@@ -231,7 +231,7 @@ def test_whom_an_alert_is_about_goes_on_sealed(beside: list[tuple[str, bytes]]) 
     for origin in part.reading.origins:
         origin.headers[:] = beside
     identities = Identities(Seal(b"a key"))
-    telemetry = Telemetry(Reader({PARTITION.topic: "native"}, ISSUERS), Columns(KEY), name=Naming(identities))
+    telemetry = Telemetry(Reader({PARTITION.topic: "native"}, ISSUERS), Columns(KEY), sealed=Naming(identities))
     (alert,) = part.alerts
     headers = dict(telemetry.alert("alerts", alert, part).headers)
 
