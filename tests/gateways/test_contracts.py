@@ -225,7 +225,7 @@ def test_traefik_removes_what_clients_claim_before_it_asks() -> None:
     assert ["unforged", "tokenward", "unkeyed"] == http["routers"]["application"]["middlewares"]
     assert {"X-Api-Key": ""} == http["middlewares"]["unkeyed"]["headers"]["customRequestHeaders"]
     assert {*TOLD, *(name.replace("-", "_") for name in TOLD)} == {name for name, value in removed.items() if not value}
-    assert {""} == set(removed.values())
+    assert ["X-Api-Key"] == [name for name, value in removed.items() if value]
     assert (False, TOLD) == (auth["trustForwardHeader"], auth["authResponseHeaders"])
 
 
