@@ -50,6 +50,7 @@ from tokenward.faults import Failure
 from tokenward.inbound_sections import inbound_by
 from tokenward.outward_wiring import Outward, desk_of, name_of, notify_of, remember_of
 from tokenward.policies import PolicyFile
+from tokenward.remembering import naming_addresses
 from tokenward.sections import OriginsSettings, WorkerSettings
 from tokenward.settings import Settings
 from tokenward.teller import Teller
@@ -305,8 +306,7 @@ def api_of(settings: Settings, registry: Whole) -> tuple[Api, Replica, Followers
     """The API's application with its replica and the followers, which the application's lifespan starts and stops."""
     replica = Replica(settings.key, len(registry.shards))
     followers = Followers(registry, replica, clock)
-    trail = trail_of(settings, "api")
-    path, names = settings.crowdsec.path, names_of(settings)
+    trail, path, names = trail_of(settings, "api"), settings.crowdsec.path, names_of(settings)
     app = create_app(
         crowdsec=None if path is None or names is None else CrowdSec(path.rstrip("/"), names),
         replica=replica,
@@ -325,7 +325,9 @@ def api_of(settings: Settings, registry: Whole) -> tuple[Api, Replica, Followers
             policy=policy_of(settings),
             tell=Teller(settings.topics.revocations, producer_options(settings)),
             clock=clock,
-            remember=remember_of(settings, redis_of(settings), clock),
+            remember=naming_addresses(
+                remember_of(settings, redis_of(settings), clock), names, sealer_of(settings), clock
+            ),
         ),
         on_refused=refusals_to(trail, clock),
         issuers=trusted_of(settings),
