@@ -5,12 +5,13 @@ import pytest
 from revocation.claims import Claims
 from revocation.connections import connect
 from revocation.names import Sealer
-from revocation.record import Subject
+from revocation.record import Scope, Subject
 from revocation.redis_names import RedisNames
 from tests.revocation.entries import KEY, subject
 from tokenward.remembering import naming_addresses
 
 NOW = 1_000
+ADDRESS = subject("203.0.113.7", Scope.ORIGIN, "")
 
 
 @pytest.mark.redis
@@ -21,10 +22,10 @@ def test_addresses_are_named_and_nobody_else(redis_url: str, claims: Claims, exp
     with connect(redis_url) as client:
         names, sealer = RedisNames(client), Sealer(KEY)
         remember = naming_addresses(lambda about, _claims, _ms: told.append(about), names, sealer, lambda: NOW)
-        remember(subject("x"), claims, 60_000)
-        seals = names.find([subject("x").digest], NOW)
+        remember(ADDRESS, claims, 60_000)
+        seals = names.find([ADDRESS.digest], NOW)
 
-    assert (expected, [subject("x")]) == (
+    assert (expected, [ADDRESS]) == (
         [sealer.open(digest, seal) for digest, seal in seals.items()],
         told,
     )
