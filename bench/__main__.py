@@ -9,10 +9,12 @@ from bench.report import Figures, NotRun, as_json, show
 
 BENCHES = {
     "api": "bench.api",
+    "bulk": "bench.bulk",
     "burst": "bench.burst",
     "deny": "bench.deny",
     "engine": "bench.engine",
     "geoip": "bench.geoip",
+    "nginx": "bench.nginx",
     "propagation": "bench.propagation",
     "quality": "bench.quality",
     "registry": "bench.registry",

@@ -38,10 +38,11 @@ def applied(bulk: Bulk, subjects: Sequence[Subject], found: Sequence[Revocation 
     return [release(entry, bulk.decided_at, bulk.by) for entry in live]
 
 
-def before(bulk: Bulk, subjects: Sequence[Subject], found: Sequence[Revocation | None]) -> list[Revocation]:
+def before(bulk: Bulk, found: Sequence[Revocation | None]) -> list[Revocation]:
     """Of what was found, what is not the bulk's own: a chunk that is begun again finds that."""
-    own = {decision.subject: decision.id for decision in decisions_of(bulk, subjects)}
-    return [entry for entry in found if entry is not None and entry.id != own[entry.subject]]
+    known = [entry for entry in found if entry is not None]
+    own = {decision.id for decision in decisions_of(bulk, [entry.subject for entry in known])}
+    return [entry for entry in known if entry.id not in own]
 
 
 def undoing(bulk: Bulk, subjects: Sequence[Subject], found: Mapping[Subject, Revocation], now: int) -> list[Revocation]:

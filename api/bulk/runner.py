@@ -115,6 +115,10 @@ class Runner:
             if ended:
                 return
             self._stopping.wait(self._aside)
+        if current is not None:
+            # Whoever takes over need not wait for the lease to end.
+            free = msgspec.structs.replace(current.bulk, leased_by="", leased_until=0)
+            self._bulks.change(current, free, self._clock())
 
     def _chunk(self, bulk: Bulk) -> Bulk:
         """The bulk after one more chunk."""
@@ -126,7 +130,7 @@ class Runner:
         if not subjects:
             return msgspec.structs.replace(bulk, stage="done", finished_at=now, leased_by="", leased_until=0)
         found = self._registrar.registry.find(subjects, now)
-        self._bulks.keep_before(bulk, bulk.done, chunks.before(bulk, subjects, found), now)
+        self._bulks.keep_before(bulk, bulk.done, chunks.before(bulk, found), now)
         entries = chunks.applied(bulk, subjects, found)
         if entries:
             self._registrar.carry_out(

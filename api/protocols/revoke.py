@@ -82,7 +82,7 @@ class ClientRevocation:
         except Invalid as invalid:
             return self._without_effect(invalid.reason)
         claims = claims_of(compact.payload, compact.kid)
-        if claims.client_id not in mine:
+        if claims.client_id not in mine or not request.principal.sees(claims.iss):
             return self._told("foreign")
         orders = self._orders(claims)
         if not orders:

@@ -1,5 +1,6 @@
 """What follows from a security event: the specifications' examples, older wires, and what must not follow."""
 
+import itertools
 from typing import Any
 
 import pytest
@@ -191,7 +192,7 @@ def test_only_what_the_settings_name_is_obeyed() -> None:
         ),
         (COMPLEX, {"critical": frozenset({"tenant", "user"})}, ("family", IDP, SESSION)),
     ],
-    ids=str,
+    ids=itertools.count(),
 )
 def test_whom_a_subject_names(about: Json, more: Json, expected: object) -> None:
     """What a gateway can match, of the narrowest kind; None: nobody."""

@@ -33,8 +33,8 @@ class Process:
     """One API process' part of it, beside others over the same stores."""
 
     def __init__(self, shared: "Process | None" = None, name: str = "one") -> None:
-        self.clock = [START] if shared is None else shared.clock
-        self.registry = MemoryRegistry("e") if shared is None else shared.registry
+        self.clock: list[int] = [START] if shared is None else shared.clock
+        self.registry: MemoryRegistry = MemoryRegistry("e") if shared is None else shared.registry
         self.trail: MemoryTrail = MemoryTrail() if shared is None else shared.trail
         self.pending: MemoryPending = MemoryPending() if shared is None else shared.pending
         #: Raised after that many chunks: the process is killed.
