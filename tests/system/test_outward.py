@@ -16,16 +16,22 @@ from kafka import KafkaProducer
 from redis import Redis
 
 from api.access.principal import Principal, Verb
+from api.protocols.inbound import InboundSettings
 from api.protocols.ssf.desk import Desk
 from api.protocols.ssf.routes import ssf_routes
 from api.protocols.ssf.transmitter import Transmitter
+from api.protocols.transmitters import TrustedTransmitter
 from api.server import serving
+from api.trust import TrustedIssuer
 from ingest.sink import Message
-from revocation.record import State
+from revocation.record import Scope, State, digester
+from revocation.secevents import Transmitter as Heard
 from revocation.ssf.events import SUPPORTED
 from revocation.ssf.receivers import Receiver as Terms
 from revocation.ssf.redis import RedisStore
 from revocation.ssf.streams import PUSH
+from tests.api.running import KEY as OTHERS_KEY
+from tests.api.running import running
 from tests.news import ISS, KEY, SEAL, SEAL_KEY, alert, identity, released
 from tests.receiver import ACCEPTED, Receiver, receiving, refusal
 from tests.rig import Names, clock
@@ -280,3 +286,26 @@ def test_a_verification_event_carries_the_state(scene: Scene) -> None:
 
     assert {"state": "VGhpcw"} == next(iter(claims["events"].values()))
     assert {"format": "opaque", "id": stream_id} == claims["sub_id"]
+
+
+def test_two_tokenwards_tell_each_other_once(scene: Scene) -> None:
+    """What one decided the other refuses, each decision applied once, though the one was killed in the middle."""
+    people = [f"q{number}" for number in range(12)]
+    trust = TrustedTransmitter(
+        says=Heard(iss=ISSUER, audiences=("https://ann",), issuers=(ISS,)),
+        keys=TrustedIssuer(iss=ISSUER, jwks_uri=f"{scene.client.base_url}/v1/ssf/jwks", jwks_least_s=0.2),
+    )
+    with running(check_clock=clock, protocols=InboundSettings(transmitters=(trust,))) as other:
+        scene.open(delivery={"method": PUSH, "endpoint_url": f"{other.address.url}/v1/ssf/events"})
+        scene.notifier.start()
+        at = clock()
+        scene.tell(scene.names.alerts, *(alert(name, at) for name in people[:8]))
+        scene.wait(lambda: len(other.told) >= 3, "some of the events")
+        scene.notifier.kill()
+        scene.tell(scene.names.alerts, *(alert(name, at) for name in people[8:]))
+        scene.notifier.start()
+        scene.wait(lambda: len(other.told) >= len(people), "all events")
+        expected = {digester(OTHERS_KEY, Scope.FAMILY, ISS)(f"sid-{name}") for name in people}
+
+    assert expected == {change.entry.subject.digest for change in other.told}
+    assert len(people) == len(other.told) == len([event for event in other.trail.events if event.action == "revoke"])
