@@ -27,6 +27,15 @@ WRITING = (
     "XADD KEY 1-0 field value",
     "SET KEY value PX 1",
     "PTTL KEY",
+    # What waits for a second person, what was taken from others, and what others are still to be told.
+    "DEL KEY",
+    "HEXISTS KEY field",
+    "HGETALL KEY",
+    "HLEN KEY",
+    "ZCARD KEY",
+    "ZRANGE KEY 0 1",
+    "ZSCORE KEY member",
+    "ZREMRANGEBYRANK KEY 0 0",
 )
 
 

@@ -93,6 +93,7 @@ def test_users_may_do_nothing_else(guarded: RedisServer, user: str, command: str
 def test_rights_are_told(guarded: RedisServer) -> None:
     """What a user lacks is found without trying it: the writer nothing, the reader to write, another to follow, too."""
     writing = ["HGET", "HSET", "HDEL", "HINCRBY", "ZADD", "ZREM", "ZRANGEBYSCORE", "XADD", "SET", "PTTL"]
+    writing += ["DEL", "HEXISTS", "HGETALL", "HLEN", "ZCARD", "ZRANGE", "ZSCORE", "ZREMRANGEBYRANK"]
     with guarded.client() as admin:
         half = (
             "half",
