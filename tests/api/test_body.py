@@ -30,6 +30,7 @@ async def _unfinished(reader: BodyReader) -> str:
     finish = asyncio.Event()
 
     async def wait() -> Message:
+        """What happens, on a loop of its own."""
         await finish.wait()
         return {"type": "http.disconnect"}
 

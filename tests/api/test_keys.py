@@ -27,6 +27,7 @@ def kept(issuer: TrustedIssuer, act: Callable[[KeySet], Awaitable[Seen]]) -> See
     """What `act` saw while the issuer's keys were kept, from the first key set on."""
 
     async def whole() -> Seen:
+        """All of it, in order."""
         keys = KeySet(issuer, clock)
         keys.start()
         try:
@@ -58,6 +59,7 @@ def test_a_key_that_is_published_ahead_delays_nobody() -> None:
     """It is known before the first token that it signs comes, as keys are fetched again unasked."""
 
     async def seen(keys: KeySet) -> tuple[str, int, int]:
+        """What is seen, on a loop of its own."""
         issuer.publish(OLD, NEW)
         await eventually(lambda: len(keys.keys) == 2)
         before = issuer.fetches
@@ -74,6 +76,7 @@ def test_all_who_need_a_new_key_share_one_fetch() -> None:
     """A rollover without notice: a thousand requests at once cost the issuer a single one."""
 
     async def seen(keys: KeySet) -> list[str]:
+        """What is seen, on a loop of its own."""
         issuer.publish(NEW)
         return await asyncio.gather(*(asked(keys, "new") for _ in range(1000)))
 
@@ -88,6 +91,7 @@ def test_a_fetch_that_began_before_does_not_decide() -> None:
     """A key that was published while a fetch was under way is looked for again, not refused."""
 
     async def seen(keys: KeySet) -> list[str]:
+        """What is seen, on a loop of its own."""
         issuer.answers.clear()
         first = asyncio.create_task(asked(keys, "invented"))
         await eventually(lambda: issuer.fetches == 2)
@@ -109,6 +113,7 @@ def test_invented_keys_cost_one_fetch_an_interval_and_refuse_nobody() -> None:
     least = 0.1
 
     async def seen(keys: KeySet) -> tuple[list[str], float]:
+        """What is seen, on a loop of its own."""
         loop = asyncio.get_running_loop()
         begin = loop.time()
         invented = [asyncio.create_task(asked(keys, f"invented-{number}")) for number in range(500)]
@@ -132,6 +137,7 @@ def test_a_key_that_is_not_there_is_remembered_against_older_tokens() -> None:
     """Old tokens of a key long gone cost one fetch, not one each; a token as young as the fetch is not held to it."""
 
     async def seen(keys: KeySet) -> list[int]:
+        """What is seen, on a loop of its own."""
         counts = []
         for issued_at in (LONG_AGO, LONG_AGO, LONG_AGO, NOW, None):
             assert "key_unknown" == await asked(keys, "gone", issued_at)
@@ -146,6 +152,7 @@ def test_a_guessed_name_does_not_shut_out_the_key_that_will_bear_it() -> None:
     """Who asks for tomorrow's key today is refused; the tokens that it signs tomorrow are not."""
 
     async def seen(keys: KeySet) -> list[str]:
+        """What is seen, on a loop of its own."""
         guessed = await asked(keys, "new", LONG_AGO)
         issuer.publish(NEW)
         return [guessed, await asked(keys, "new", NOW)]
@@ -158,6 +165,7 @@ def test_a_key_lives_as_long_as_it_is_published() -> None:
     """The same key stays the same over fetches; one that is gone, or is another under its name, is dead at once."""
 
     async def seen(keys: KeySet) -> list[bool]:
+        """What is seen, on a loop of its own."""
         same, replaced = await keys.find("old", "ES256", NOW), await keys.find("new", "ES256", NOW)
         issuer.publish(OLD, NEW.public(kid="old2"), SigningKey("new", number=2))
         await asked(keys, "invented")
@@ -217,6 +225,7 @@ def test_an_issuer_that_fails_leaves_its_keys_as_they_are(fault: str) -> None:
     spoil, outcome = FAULTS[fault]
 
     async def seen(keys: KeySet) -> tuple[str, str, set[str]]:
+        """What is seen, on a loop of its own."""
         spoil(issuer)
         return await asked(keys, "old"), await asked(keys, "new"), set(keys.fetches)
 
@@ -232,6 +241,7 @@ def test_an_issuer_that_trickles_is_broken_off() -> None:
     """A head that comes line by line and never ends holds the fetch for a bounded time, and the next one works."""
 
     async def seen(keys: KeySet) -> set[str]:
+        """What is seen, on a loop of its own."""
         issuer.trickles = True
         await asked(keys, "new")
         issuer.trickles = False
@@ -248,6 +258,7 @@ def test_an_issuer_that_comes_back_is_asked_again() -> None:
     """After a failure the key is found within the time that a request waits."""
 
     async def seen(keys: KeySet) -> list[str]:
+        """What is seen, on a loop of its own."""
         issuer.status = 503
         first = asyncio.create_task(asked(keys, "new"))
         await eventually(lambda: keys.fetches.get("status", 0) > 0)
@@ -263,6 +274,7 @@ def test_keys_that_cannot_be_confirmed_are_given_up() -> None:
     """Past their greatest age they verify nothing any more, not even what was remembered."""
 
     async def seen(keys: KeySet) -> tuple[bool, str]:
+        """What is seen, on a loop of its own."""
         key = await keys.find("old", "ES256", NOW)
         issuer.status = 500
         await eventually(lambda: not keys.keys)
@@ -277,6 +289,7 @@ def test_nobody_waits_for_ever_and_not_everybody_waits() -> None:
     """An issuer that does not answer holds a request for its time; more than may wait are turned away at once."""
 
     async def seen(keys: KeySet) -> tuple[str, set[str]]:
+        """What is seen, on a loop of its own."""
         issuer.answers.clear()
         waiting = [asyncio.create_task(asked(keys, "new")) for _ in range(MOST_WAITING)]
         await asyncio.sleep(0)
@@ -290,6 +303,7 @@ def test_an_issuer_without_an_address_has_no_keys() -> None:
     """Nobody waits for what was never configured."""
 
     async def seen() -> str:
+        """What is seen, on a loop of its own."""
         return await asked(KeySet(TrustedIssuer(iss=ISSUER), clock), "old")
 
     assert "keys_unavailable" == asyncio.run(seen())
@@ -304,6 +318,7 @@ def test_keys_come_from_whom_the_certificate_names(tmp_path: Path, *, known: boo
     authority.cert_pem.write_to_path(tmp_path / "ca.pem")
 
     async def seen(keys: KeySet) -> set[str]:
+        """What is seen, on a loop of its own."""
         return set(keys.fetches)
 
     with issuing(OLD, tls=context) as issuer:

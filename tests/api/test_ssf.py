@@ -44,6 +44,7 @@ class Bench:
 
         @app.middleware("http")
         async def known(request: Request, call_next: Any) -> Any:
+            """What is known by then."""
             verbs = frozenset(Verb) if "weak" not in request.headers else frozenset({Verb.SSF_READ})
             name = request.headers.get("who", "ann")
             request.state.principal = Principal(name=name, kind="key", verbs=verbs, issuers=None)

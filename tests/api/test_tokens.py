@@ -119,6 +119,7 @@ def test_a_verified_token_is_remembered_until_it_ends(issuer: Issuer) -> None:
     token = ELLIPTIC.sign(payload(exp=SECOND + 10)).encode()
 
     async def recalled() -> list[bool]:
+        """What is recalled, on a loop of its own."""
         tokens = Tokens([trusted(issuer.uri, leeway_s=5)], clock)
         tokens.start()
         await tokens.verify(token)
@@ -134,6 +135,7 @@ def test_memory_is_bounded(issuer: Issuer) -> None:
     """The token that was not asked for longest is forgotten first."""
 
     async def kept() -> list[bool]:
+        """What is kept, on a loop of its own."""
         tokens = Tokens([trusted(issuer.uri)], clock, remembered=2)
         tokens.start()
         first, second, third = (ELLIPTIC.sign(payload(jti=jti)).encode() for jti in ("1", "2", "3"))
@@ -153,6 +155,7 @@ def test_a_token_may_end_while_it_waits(issuer: Issuer) -> None:
     moments = iter([NOW, NOW, NOW, NOW + 60_000])
 
     async def seen() -> str:
+        """What is seen, on a loop of its own."""
         tokens = Tokens([trusted(issuer.uri, leeway_s=0)], lambda: next(moments, NOW + 60_000))
         tokens.start()
         try:

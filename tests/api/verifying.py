@@ -30,6 +30,7 @@ def verdicts(
     """What becomes of each, one after another: `GOOD`, or why it is refused."""
 
     async def each() -> list[str]:
+        """One answer after another."""
         verifier = Tokens(list(issuers), at)
         verifier.start()
         try:

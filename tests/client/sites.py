@@ -52,10 +52,12 @@ def fastapi_site(replica: Replica, **options: Any) -> Iterator[httpx.Client]:
 
     @app.api_route("/{path:path}", methods=["GET", "POST", "HEAD", "OPTIONS"])
     async def any_path(request: Request) -> dict[str, str]:
+        """Answer at every path."""
         return {"word": word(getattr(request.state, asgi.STATE, None))}
 
     @app.websocket("/socket")
     async def websocket(socket: WebSocket) -> None:
+        """Greet whoever opens a socket."""
         await socket.accept()
         await socket.send_text(word(getattr(socket.state, asgi.STATE, None)))
         await socket.close()

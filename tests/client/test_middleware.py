@@ -186,6 +186,7 @@ def test_a_reader_may_wait(replica: Replica) -> None:
     """In an ASGI application the reader of claims may be a coroutine."""
 
     async def read(text: str, request: Any) -> Mapping[str, object]:
+        """Read what there is to read."""
         return verified(text, request)
 
     with fastapi_site(replica, claims=read) as client:

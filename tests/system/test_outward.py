@@ -155,6 +155,7 @@ def scene(kafka_bootstrap: str, redis_url: str, tmp_path: Path, request: pytest.
 
     @app.middleware("http")
     async def known(asked: Request, call_next: Any) -> Any:
+        """What is known by then."""
         asked.state.principal = Principal(name="ann", kind="key", verbs=frozenset(Verb), issuers=None)
         return await call_next(asked)
 

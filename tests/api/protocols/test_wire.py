@@ -39,9 +39,11 @@ def call(
     scope: dict[str, Any] = {"type": "http", "method": "POST", "headers": [(b"content-type", b"text/plain")]}
 
     async def receive() -> Message:
+        """Give the next message."""
         return next(parts)
 
     async def send(message: Message) -> None:
+        """Take an answer."""
         sent.append(message)
 
     asyncio.run(route(scope, receive, send))
