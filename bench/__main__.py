@@ -14,6 +14,7 @@ BENCHES = {
     "deny": "bench.deny",
     "engine": "bench.engine",
     "geoip": "bench.geoip",
+    "nginx": "bench.nginx",
     "propagation": "bench.propagation",
     "quality": "bench.quality",
     "registry": "bench.registry",

@@ -1,10 +1,11 @@
-"""A steady load of `/authz` questions: so many a second on so many connections, each answer timed. 127.0.0.1 only.
+"""A steady load: so many questions a second on so many connections, each answer timed. 127.0.0.1 only.
 
 Other than `bench.load`, which asks as fast as it is answered, this one keeps a rhythm: an answer that is late does not
 slow the next question down, as long as a connection is free. Where none is, the question is left out and counted.
 """
 
 import asyncio
+import re
 import time
 from collections.abc import Callable
 from typing import NamedTuple, cast
@@ -25,16 +26,16 @@ class Answered(NamedTuple):
 
 
 class Asker:
-    """Asks `per_second` questions on at most `connections` connections; `token` gives each one's bearer."""
+    """Asks `per_second` questions on at most `connections` connections; `question` gives each, a whole request."""
 
-    def __init__(self, port: int, per_second: int, connections: int, token: Callable[[], str]) -> None:
+    def __init__(self, port: int, per_second: int, connections: int, question: Callable[[], bytes]) -> None:
         self.answers: list[Answered] = []
         #: Questions for which no connection was free.
         self.left_out = 0
         self._port = port
         self._per_second = per_second
         self._connections = connections
-        self._token = token
+        self._question = question
         self._idle: list[_Connection] = []
         self._all: list[_Connection] = []
 
@@ -69,7 +70,7 @@ class Asker:
 
     def _ask(self) -> None:
         if self._idle:
-            self._idle.pop().ask(self._token())
+            self._idle.pop().ask(self._question())
         else:
             self.left_out += 1
 
@@ -90,16 +91,18 @@ class _Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)  # uvloop's own is none by inheritance
 
-    def ask(self, token: str) -> None:
+    def ask(self, question: bytes) -> None:
         self._asked = time.perf_counter()
-        self._transport.write(f"GET /authz/x HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n\r\n".encode())
+        self._transport.write(question)
 
     def close(self) -> None:
         self._transport.abort()
 
     def data_received(self, data: bytes) -> None:
         self._received += data
-        if self._received.endswith(b"\r\n\r\n"):
-            status = int(self._received[9:12])
+        head, blank, body = self._received.partition(b"\r\n\r\n")
+        length = re.search(rb"content-length: (\d+)", head)
+        if blank and length is not None and len(body) >= int(length[1]):
+            status = int(head[9:12])
             self._received = b""
             self._asker.answered(self, Answered(self._asked, time.perf_counter() - self._asked, status))

@@ -1,8 +1,9 @@
 """`deny`: milliseconds from a provider's Kafka record to a gateway's "deny", over real thefts, one after another.
 
 The programs are those of production, each a process: `tokenward route`, `worker` and `api`, on a real broker and a real
-Redis. A theft is written to the provider's unkeyed topic; `/v1/check` is asked over and over until it says deny. So
-many thefts within minutes are more than a policy lets pass without a person, so the bench's own policy lets them.
+Redis. A theft is written to the provider's unkeyed topic; `/v1/check` is asked over and over until it says deny, or,
+with `--gateway`, a real nginx, HAProxy or Caddy is sent requests with the session's token until it refuses one. So many
+thefts within minutes are more than a policy lets pass without a person, so the bench's own policy lets them.
 """
 
 import argparse
@@ -21,8 +22,10 @@ from pathlib import Path
 
 from kafka import KafkaProducer
 
+from bench.gateways import CHOICES, DIRECT, SIGNING, Refused, asked
 from bench.report import Figures
 from bench.servers import kafka_and_redis
+from tests.servers.issuer import issuing
 from tests.servers.kafka import create_topics
 from tests.servers.process import end, free_port, start, until
 from tests.streams import committed_offsets, end_offsets
@@ -57,12 +60,13 @@ def run(args: Sequence[str]) -> Figures:
         policy = stack.enter_context(tempfile.NamedTemporaryFile("w", suffix=".toml"))
         policy.write(POLICY)
         policy.flush()
-        environment = _environment(bootstrap, redis_url, port) | {"TOKENWARD_POLICY__PATH": policy.name}
+        keys = stack.enter_context(issuing(SIGNING)).uri
+        environment = _environment(bootstrap, redis_url, port, keys) | {"TOKENWARD_POLICY__PATH": policy.name}
         log = Path(stack.enter_context(tempfile.NamedTemporaryFile(suffix=".log")).name)
         for program in ("api", "route", "worker"):
             stack.enter_context(_program(program, environment, log))
-        gateway = stack.enter_context(closing(HTTPConnection("127.0.0.1", port, timeout=LONGEST_SECONDS)))
         until(lambda: _ready(port), f"the API on port {port}: {log}", seconds=LONGEST_SECONDS)
+        refused = stack.enter_context(asked(options.gateway, port))
         producer = stack.enter_context(closing(KafkaProducer(bootstrap_servers=bootstrap)))
         sessions = [Session(_now() - HALF_AN_HOUR_MS) for _ in range(options.thefts)]
         for session in sessions:
@@ -70,7 +74,7 @@ def run(args: Sequence[str]) -> Figures:
                 producer.send(PROVIDER, value)
         producer.flush(LONGEST_SECONDS)
         until(lambda: _read(bootstrap), "the honest start was read", seconds=LONGEST_SECONDS)
-        took = sorted(_steal(producer, gateway, session) for session in sessions)
+        took = sorted(_steal(producer, refused, session) for session in sessions)
     return {
         "name": "deny",
         "value": round(took[-1 - len(took) // 100], 1),
@@ -78,19 +82,21 @@ def run(args: Sequence[str]) -> Figures:
         "p50_ms": round(statistics.median(took), 1),
         "longest_ms": round(took[-1], 1),
         "thefts": len(took),
+        "gateway": options.gateway,
     }
 
 
 def _options(args: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench deny", description=__doc__)
     parser.add_argument("--thefts", type=int, default=200, help="one after another (default 200)")
+    parser.add_argument("--gateway", choices=CHOICES, default=DIRECT, help="who refuses (default: the API itself)")
     options = parser.parse_args(args)
     if not 0 < options.thefts <= 10_000:
         parser.error("thefts up to 10000")
     return options
 
 
-def _environment(bootstrap: str, redis_url: str, port: int) -> dict[str, str]:
+def _environment(bootstrap: str, redis_url: str, port: int, keys: str) -> dict[str, str]:
     settings = {
         "DIGEST_KEY": KEY.decode(),
         "KAFKA__BOOTSTRAP_SERVERS": bootstrap,
@@ -100,7 +106,7 @@ def _environment(bootstrap: str, redis_url: str, port: int) -> dict[str, str]:
         "METRICS__ROUTE_PORT": "0",
         "METRICS__WORKER_PORT": "0",
         "ROUTE__SOURCES": json.dumps({PROVIDER: "keycloak"}),
-        "ISSUERS": json.dumps({ISS: {"format": "keycloak", "tenant": REALM}}),
+        "ISSUERS": json.dumps({ISS: {"format": "keycloak", "tenant": REALM, "jwks_uri": keys}}),
     }
     return {**os.environ, **{f"TOKENWARD_{name}": value for name, value in settings.items()}}
 
@@ -134,27 +140,19 @@ def _read(bootstrap: str) -> bool:
     )
 
 
-def _steal(producer: KafkaProducer, gateway: HTTPConnection, session: Session) -> float:
+def _steal(producer: KafkaProducer, refused: Refused, session: Session) -> float:
     """Milliseconds from sending the theft to the gateway's first deny."""
-    body = json.dumps({"iss": ISS, "sub": session.sub, "sid": session.sid})
-    if _decision(gateway, body) != "allow":
+    if refused(session):
         raise RuntimeError("A session was refused before its theft.")
     time.sleep(random.uniform(0, 0.05))  # noqa: S311 - so that thefts do not keep step with the programs' loops
     theft = session.keycloak_theft()
     begin = time.perf_counter()
     producer.send(PROVIDER, theft)
-    while _decision(gateway, body) != "deny":
+    while not refused(session):
         if time.perf_counter() - begin > LONGEST_SECONDS:
             raise RuntimeError("A theft was not refused.")
         time.sleep(ASK_SECONDS)
     return (time.perf_counter() - begin) * 1000
-
-
-def _decision(gateway: HTTPConnection, body: str) -> str:
-    gateway.request("POST", "/v1/check", body, {"Content-Type": "application/json"})
-    answered = gateway.getresponse()
-    said: str = json.loads(answered.read())["decision"]
-    return said
 
 
 def _now() -> int:

@@ -1,8 +1,8 @@
 """A process of replicas for the bench of propagation: `python -m bench.following PORT DOOR REPLICAS DECISIONS`.
 
 It follows the API at PORT with so many clients, asks them over and over about the next decision, and notes when each
-says deny for the first time. As many bare connections to DOOR are read beside them. It prints `ready`, and at the end
-the moments, epoch nanoseconds, as one line of JSON.
+says deny for the first time. As many bare connections to DOOR are read beside them. It prints `ready`, `refused` when
+it has seen all decisions, and at the end the moments, epoch nanoseconds, as one line of JSON.
 """
 
 import json
@@ -22,7 +22,7 @@ from tokenward.client import Replica
 
 READY_SECONDS = 60
 PATIENCE_SECONDS = 60
-LOOK_SECONDS = 0.0005
+LOOK_SECONDS = 0.002
 """Between two rounds of questions; what a figure may be too high by."""
 
 
@@ -45,6 +45,7 @@ def main() -> None:
             raise RuntimeError("A replica did not come by a snapshot.")
         print("ready", flush=True)
         refused = [_refused(clients, number) for number in range(decisions)]
+        print("refused", flush=True)
         touched = _touched(bare, decisions)
         print(json.dumps({"refused": [list(times) for times in zip(*refused, strict=True)], "touched": touched}))
 

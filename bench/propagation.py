@@ -39,6 +39,7 @@ def run(args: Sequence[str]) -> Figures:
     each = options.replicas // PROCESSES
     with ExitStack() as stack:
         redis = stack.enter_context(redis_server())
+        _begin(redis.url)
         port = free_port()
         stack.enter_context(_api(redis.url, port))
         door = stack.enter_context(closing(socket.create_server(("127.0.0.1", 0), backlog=options.replicas)))
@@ -50,6 +51,8 @@ def run(args: Sequence[str]) -> Figures:
         for follower in followers:
             _expect(follower, "ready")
         written = _write(redis.url, options.decisions)
+        for follower in followers:
+            _expect(follower, "refused")
         references = _touch(bare, options.decisions)
         told = [json.loads(_line(follower)) for follower in followers]
     took = _took(written, [times for one in told for times in one["refused"]])
@@ -77,6 +80,12 @@ def _options(args: Sequence[str]) -> argparse.Namespace:
     if not PROCESSES <= options.replicas <= MOST_REPLICAS or not 0 < options.decisions <= MOST_DECISIONS:
         parser.error(f"replicas from {PROCESSES} to {MOST_REPLICAS}, decisions up to {MOST_DECISIONS}")
     return options
+
+
+def _begin(url: str) -> None:
+    """Name the registry's epoch: a first write that followers see makes each of them read all anew, once."""
+    with connect(url) as client:
+        RedisRegistry(client).release([probe(0)], milliseconds(), "bench")
 
 
 def _write(url: str, count: int) -> list[int]:

@@ -105,9 +105,9 @@ async def _run(case: str, plan: Plan, issuer: Issuer, port: int) -> Seen:
     new = SigningKey("new", number=1)
     # Signed beforehand, so that signing does not hold up the questions of that moment.
     sessions = _Sessions(_signed_by(SigningKey("old")), _signed_by(new))
-    honest = Asker(port, plan.per_second, CONNECTIONS, sessions.next)
+    honest = Asker(port, plan.per_second, CONNECTIONS, lambda: _question(sessions.next()))
     numbers = itertools.count()
-    flood = Asker(port, plan.invented, FLOOD_CONNECTIONS, lambda: _invented(next(numbers)))
+    flood = Asker(port, plan.invented, FLOOD_CONNECTIONS, lambda: _question(_invented(next(numbers))))
     before = max(plan.before, 2 * max(REFRESH_SECONDS, plan.least)) if case == "ahead" else plan.before
     whole = before + plan.after
     began = time.perf_counter()
@@ -180,6 +180,10 @@ def _payload(sid: str) -> dict[str, object]:
 
 def _invented(number: int) -> str:
     return SigningKey(f"invented-{number}", number=2).sign(_payload("x"))
+
+
+def _question(token: str) -> bytes:
+    return f"GET /authz/x HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n\r\n".encode()
 
 
 @contextlib.contextmanager

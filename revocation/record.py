@@ -159,8 +159,12 @@ def digester(key: bytes, scope: str, issuer: str) -> Callable[[str], bytes]:
 
     def digest(value: str) -> bytes:
         state = prefix.copy()
-        # Python's JSON lets half a surrogate pair pass, which a token that was made up may hold.
-        state.update(value.encode("utf-8", "surrogatepass"))
+        try:
+            text = value.encode()
+        except UnicodeEncodeError:
+            # Python's JSON lets half a surrogate pair pass, which a token that was made up may hold.
+            text = value.encode("utf-8", "surrogatepass")
+        state.update(text)
         return state.digest()
 
     return digest

@@ -3,6 +3,7 @@
 import pytest
 
 NEEDS = {
+    "gateways": "the real gateways: Debian's packages are nginx, libnginx-mod-http-lua, haproxy and caddy",
     "kafka": "a real broker: install Java 17 and Maven, then `make test` fetches the rest",
     "redis": "a real redis-server: Debian's package is redis-server",
 }

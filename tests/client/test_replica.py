@@ -15,7 +15,7 @@ from tests.client.between import between
 from tests.client.following import decision, denies, learns, when
 from tokenward.client import Replica
 
-HEAVY = ("numpy", "redis", "fastapi", "starlette", "kafka", "pydantic", "prometheus_client", "msgpack", "detector")
+HEAVY = ("numpy", "redis", "fastapi", "starlette", "kafka", "pydantic", "prometheus_client", "urllib3", "detector")
 
 
 def test_knows_what_was_and_what_comes(api: Running) -> None:

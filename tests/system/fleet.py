@@ -1,4 +1,4 @@
-"""Gateways for the checker: replicas in this process, and a real `tokenward api` asked over HTTP."""
+"""Gateways for the checker: replicas of Redis, a real `tokenward api` asked over HTTP, and a client that follows it."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping
@@ -19,6 +19,7 @@ from tests.rig import clock
 from tests.servers.process import end, free_port, until
 from tests.system.checker import Checker, Gateway
 from tests.tokenward.command import start
+from tokenward import client
 
 REPLICAS = 3
 LIFE_MS = 3_600_000
@@ -75,7 +76,7 @@ class Fleet:
 
 @contextmanager
 def fleet(connect: Connect, settings: Mapping[str, str], folder: Path, shards: int = 1) -> Iterator[Fleet]:
-    """Yield three replicas and an API process that follow, and are watched until the block ends.
+    """Yield three replicas, an API process and a client of it that follow, and are watched until the block ends.
 
     `connect` makes a way to Redis for each of the replicas and for the writer; `settings` tell it the API.
     """
@@ -89,15 +90,16 @@ def fleet(connect: Connect, settings: Mapping[str, str], folder: Path, shards: i
         writer = linked()
         for shard in writer.shards:
             shard.release([subject("nobody")], clock(), "nobody")  # names its epoch
-        api = stack.enter_context(_api(settings, folder, shards))
+        port = stack.enter_context(_api(settings, folder, shards))
+        over_http = [stack.enter_context(_asked_over_http(port)), stack.enter_context(_following_over_http(port))]
         replicas = [Replica(KEY, shards) for _ in range(REPLICAS)]
         followers = [Followers(linked(), replica, clock, wait_ms=200, longest_pause=0.5) for replica in replicas]
         for following in followers:
             stack.enter_context(following)
             assert following.wait_ready(20)
         gateways = [Gateway(f"replica {number}", _asked(replica)) for number, replica in enumerate(replicas)]
-        watched = Fleet(writer, followers, [*gateways, api])
-        until(lambda: api.ask("nobody") is not None, "the API")
+        watched = Fleet(writer, followers, [*gateways, *over_http])
+        until(lambda: over_http[0].ask("nobody") is not None, "the API")
         with watched.checker.watching():
             yield watched
 
@@ -107,7 +109,7 @@ def _asked(replica: Replica) -> Callable[[str], str | None]:
 
 
 @contextmanager
-def _api(settings: Mapping[str, str], folder: Path, shards: int) -> Iterator[Gateway]:
+def _api(settings: Mapping[str, str], folder: Path, shards: int) -> Iterator[int]:
     port = free_port()
     own = {"DIGEST_KEY": KEY.decode(), "API__PORT": str(port), "REDIS__SHARDS": str(shards), "REDIS__TIMEOUT_S": "1"}
     own |= {"ACCESS__MODE": "open"}
@@ -116,18 +118,30 @@ def _api(settings: Mapping[str, str], folder: Path, shards: int) -> Iterator[Gat
     named = {f"TOKENWARD_{name}": value for name, value in own.items()}
     process = start("api", folder=place, settings={**named, **settings})
     try:
-        with httpx.Client(timeout=HTTP_SECONDS) as client:
-
-            def ask(name: str) -> str | None:
-                try:
-                    answer = client.post(f"http://127.0.0.1:{port}/v1/check", json={"iss": ISS, "sid": name})
-                    return str(answer.json()["decision"]) if answer.is_success else None
-                except httpx.TransportError:
-                    return None
-
-            yield Gateway("api", ask, HTTP_PAUSE)
+        yield port
     finally:
         end(process)
+
+
+@contextmanager
+def _asked_over_http(port: int) -> Iterator[Gateway]:
+    with httpx.Client(timeout=HTTP_SECONDS) as asker:
+
+        def ask(name: str) -> str | None:
+            try:
+                answer = asker.post(f"http://127.0.0.1:{port}/v1/check", json={"iss": ISS, "sid": name})
+                return str(answer.json()["decision"]) if answer.is_success else None
+            except httpx.TransportError:
+                return None
+
+        yield Gateway("api", ask, HTTP_PAUSE)
+
+
+@contextmanager
+def _following_over_http(port: int) -> Iterator[Gateway]:
+    """The client that an application embeds."""
+    with client.Replica(f"http://127.0.0.1:{port}", KEY, name="fleet") as replica:
+        yield Gateway("client", lambda name: str(replica.check(Claims(iss=ISS, sid=name)).decision))
 
 
 def nodes_as_json(nodes: list[tuple[str, int]]) -> str:

@@ -2,12 +2,21 @@
 
 import json
 import signal
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.servers.process import end, until
 from tests.tokenward.command import program, start
+
+
+@pytest.fixture
+def place() -> Iterator[Path]:
+    """A folder with a short name: the path of a socket in it has a limit."""
+    with tempfile.TemporaryDirectory(prefix="tw-") as folder:
+        yield Path(folder)
 
 
 def left_behind(folder: Path) -> list[str]:
@@ -25,9 +34,9 @@ def _command(path: Path) -> str:
 
 
 @pytest.mark.slow
-def test_ten_seconds_stop_every_theft(tmp_path: Path) -> None:
+def test_ten_seconds_stop_every_theft(place: Path) -> None:
     """Four kinds of theft are told and refused, no honest person is touched, and nothing is left running."""
-    done = program("demo", "--seconds", "10", "--json", folder=tmp_path, settings={"TMPDIR": str(tmp_path)})
+    done = program("demo", "--seconds", "10", "--json", folder=place, settings={"TMPDIR": str(place)})
 
     lines = [json.loads(line) for line in done.stdout.splitlines()]
     thefts = {line["kind"]: line for line in lines if line["type"] == "theft"}
@@ -39,20 +48,20 @@ def test_ten_seconds_stop_every_theft(tmp_path: Path) -> None:
         kind: theft["gateway_after"] for kind, theft in thefts.items() if theft["decided"] == "revoke"
     }
     assert (4, 4, 0) == (summary["thefts"], summary["stopped"], summary["honest_touched"])
-    assert [] == left_behind(tmp_path)
+    assert [] == left_behind(place)
 
 
 @pytest.mark.slow
-def test_it_ends_when_told(tmp_path: Path) -> None:
+def test_it_ends_when_told(place: Path) -> None:
     """SIGTERM in the middle ends everything that it started, without a traceback."""
-    process = start("demo", folder=tmp_path, settings={"TMPDIR": str(tmp_path)})
+    process = start("demo", folder=place, settings={"TMPDIR": str(place)})
     try:
-        until(lambda: "a gateway asks" in (tmp_path / "log").read_text(), "the system", seconds=60)
+        until(lambda: "a gateway asks" in (place / "log").read_text(), "the system", seconds=60)
         process.send_signal(signal.SIGTERM)
         code = process.wait(20)
     finally:
         end(process)
 
     assert 130 == code
-    assert "Traceback" not in (tmp_path / "log").read_text()
-    assert [] == left_behind(tmp_path)
+    assert "Traceback" not in (place / "log").read_text()
+    assert [] == left_behind(place)

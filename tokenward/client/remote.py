@@ -8,14 +8,13 @@ import gzip
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from http import HTTPStatus
+from http.client import HTTPException, HTTPResponse, IncompleteRead
 from io import BytesIO
+from ssl import SSLEOFError, SSLError
 from time import monotonic
 from typing import BinaryIO, Final, NamedTuple, cast
-from urllib.parse import urlencode
-
-from urllib3 import BaseHTTPResponse, Timeout
-from urllib3.exceptions import HTTPError, SSLError
-from urllib3.exceptions import TimeoutError as TooSlow
+from urllib.parse import quote
 
 from revocation.errors import CursorLost, FeedBroken, RegistryUnavailable
 from revocation.feed import Heard, decode_changes, decode_snapshot
@@ -26,11 +25,10 @@ from tokenward.client.wires import Servers, Tls, Wires
 MEDIA_TYPE: Final = "application/x-ndjson"
 PATH: Final = "/v1/revocations"
 PAGE: Final = 1000
-CONNECT_SECONDS: Final = 3.0
 SILENCE_SECONDS: Final = 10.0
 """How long a server may say nothing, beyond what it was asked to wait."""
-GONE: Final = 410
-ASKED_TO_REST: Final = (429, 503)
+ASKED_TO_REST: Final = {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}
+PART: Final = 64 * 1024
 
 
 class Bounds(NamedTuple):
@@ -84,9 +82,9 @@ class RemoteFeed:
             CursorLost: only a snapshot helps.
             RegistryUnavailable, FeedBroken, Stopped: as for a snapshot.
         """
-        query = urlencode({"cursor": str(position), "wait": wait, "limit": PAGE, "replica": self._name}, safe=":,")
         into = BytesIO()
-        self._ask(f"{PATH}/changes?{query}", into, CHANGES, wait=wait, coding="identity")
+        path = f"{PATH}/changes?cursor={quote(str(position), safe=':,')}&wait={wait}&limit={PAGE}&replica={self._name}"
+        self._ask(path, into, CHANGES, wait=wait, coding="identity")
         with self._whole():
             return decode_changes(into.getvalue(), position)
 
@@ -109,27 +107,18 @@ class RemoteFeed:
         if self._wires.cut_off:
             raise Stopped
         server = self._servers.asked
+        headers = {**self._headers, "Accept": MEDIA_TYPE, "Accept-Encoding": coding}
         try:
-            response = server.pool.urlopen(
-                "GET",
-                server.base + path,
-                headers={**self._headers, "Accept": MEDIA_TYPE, "Accept-Encoding": coding},
-                timeout=Timeout(connect=CONNECT_SECONDS, read=wait + SILENCE_SECONDS),
-                retries=False,
-                redirect=False,
-                preload_content=False,
-                decode_content=False,
-            )
-            try:
-                self._accept(response)
-                self._receive(response, into, bounds)
-            except BaseException:
-                response.close()
-                raise
-            response.release_conn()
-        except HTTPError as error:
-            raise self._failed(error) from None
-        return response.headers.get("Content-Encoding", "identity") != "identity"
+            response = server.get(path, headers, wait + SILENCE_SECONDS)
+            self._accept(response)
+            self._receive(response, into, bounds)
+        except BaseException as error:
+            # Nobody will read the rest of it.
+            server.close()
+            if isinstance(error, OSError | HTTPException):
+                raise self._failed(error) from None
+            raise
+        return response.getheader("Content-Encoding", "identity") != "identity"
 
     @contextmanager
     def _whole(self) -> Iterator[None]:
@@ -140,34 +129,45 @@ class RemoteFeed:
             self._servers.turn()
             raise FeedBroken("The feed is cut off, damaged, or not what was asked for.") from None
 
-    def _accept(self, response: BaseHTTPResponse) -> None:
+    def _accept(self, response: HTTPResponse) -> None:
         """Let pass what is an answer; whatever else it is, is raised."""
-        if response.status == GONE:
+        if response.status == HTTPStatus.GONE:
             raise CursorLost("The feed no longer has what comes after the cursor.")
-        media_type = response.headers.get("Content-Type", "").partition(";")[0].strip()
-        if response.status == 200 and media_type == MEDIA_TYPE:  # noqa: PLR2004 - OK
+        media_type = response.getheader("Content-Type", "").partition(";")[0].strip()
+        if response.status == HTTPStatus.OK and media_type == MEDIA_TYPE:
             return
-        wanted = response.headers.get("Retry-After", "")
+        wanted = response.getheader("Retry-After", "")
         rests = response.status in ASKED_TO_REST and wanted.isdecimal()
         self._servers.turn(float(wanted[:4]) if rests else 0.0)
         raise RegistryUnavailable(f"The feed's server answered with status {response.status} and no feed.")
 
-    def _receive(self, response: BaseHTTPResponse, into: BinaryIO, bounds: Bounds) -> None:
+    def _receive(self, response: HTTPResponse, into: BinaryIO, bounds: Bounds) -> None:
         until = monotonic() + bounds.seconds
         # What comes is taken as it comes, so that a server that trickles is noticed.
-        while part := response.read1():
-            into.write(part)
+        while part := response.read1(PART):
+            _keep(into, part)
             if monotonic() > until or into.tell() > bounds.bytes:
                 self._servers.turn()
                 raise RegistryUnavailable("The feed's server is too slow, or does not end.")
+        if response.length:
+            raise IncompleteRead(b"", response.length)
+        # `read1` leaves that to the caller; without it the connection would not be used again.
+        response.close()
 
-    def _failed(self, error: Exception) -> Exception:
+    def _failed(self, error: OSError | HTTPException) -> Exception:
         """What to raise for it."""
         if self._wires.cut_off:
             return Stopped()
         self._servers.turn()
-        if isinstance(error, SSLError):
+        if isinstance(error, SSLError) and not isinstance(error, SSLEOFError):
             return RegistryUnavailable("The feed's server and this client do not accept each other's certificates.")
-        if isinstance(error, TooSlow):
+        if isinstance(error, TimeoutError):
             return RegistryUnavailable("The feed's server did not answer in time.")
         return RegistryUnavailable("The feed's server cannot be reached, or broke the connection off.")
+
+
+def _keep(into: BinaryIO, part: bytes) -> None:
+    try:
+        into.write(part)
+    except OSError as error:
+        raise RegistryUnavailable("A snapshot cannot be kept: the folder for temporary files takes no more.") from error

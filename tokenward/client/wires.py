@@ -1,7 +1,7 @@
 """The feed's servers: which of them is asked, over which connections, and how a wait on one is ended.
 
-urllib3 does the HTTP and the TLS. Two things are ours: a connection can be cut from another thread, so that `stop` does
-not wait for a long poll to end, and a server that asks for a rest gets it while another one is asked.
+The standard library does HTTP and TLS. Two things are ours: a connection can be cut from another thread, so that `stop`
+does not wait for a long poll to end, and a server that asks for a rest gets it while another one is asked.
 """
 
 import os
@@ -10,14 +10,14 @@ import socket
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from http.client import HTTPConnection, HTTPResponse, HTTPSConnection
 from pathlib import Path
-from typing import Any
+from ssl import SSLContext, create_default_context
 from urllib.parse import urlsplit
 
 import msgspec
-from urllib3 import HTTPConnectionPool, connection_from_url
-from urllib3.connection import HTTPConnection, HTTPSConnection
 
+CONNECT_SECONDS = 3.0
 LONGEST_REST = 30.0
 """Seconds that a server's `Retry-After` is heeded for, at the most."""
 MOST_URLS = 16
@@ -31,6 +31,17 @@ class Tls(msgspec.Struct, frozen=True):
     #: What the client shows of itself, and the key to it.
     cert_file: str | None = None
     key_file: str | None = None
+
+    def context(self) -> SSLContext:
+        """What a connection is made with: certificates and host names are looked at, TLS 1.2 is the least.
+
+        Raises:
+            OSError: a file cannot be read, or does not hold what it should.
+        """
+        context = create_default_context(cafile=self.ca_file)
+        if self.cert_file is not None:
+            context.load_cert_chain(self.cert_file, self.key_file)
+        return context
 
 
 class Wires:
@@ -65,13 +76,44 @@ class Wires:
 
 
 class Server:
-    """One server of the feed, by its base URL, with a connection to it that is used again and again."""
+    """One server of the feed, by its base URL, with one connection to it that is used again and again."""
 
     def __init__(self, url: str, tls: Tls, wires: Wires) -> None:
-        self.base = urlsplit(url).path.rstrip("/")
-        self.pool = _pool(url, tls, wires)
+        self._parts = urlsplit(url)
+        self._tls = tls
+        self._wires = wires
+        self._connection: HTTPConnection | None = None
         #: Until when it asked not to be asked, in seconds of the steady clock.
         self.rests_until = 0.0
+
+    def get(self, path: str, headers: Mapping[str, str], seconds: float) -> HTTPResponse:
+        """The head of an answer; `seconds` may pass without a byte, then and in its body.
+
+        Raises:
+            OSError, HTTPException: there is none; `close` before the next attempt.
+        """
+        connection = self._connection
+        if connection is None or connection.sock is None:
+            connection = self._connection = self._connected()
+        connection.sock.settimeout(seconds)
+        connection.request("GET", self._parts.path.rstrip("/") + path, headers=headers)
+        return connection.getresponse()
+
+    def close(self) -> None:
+        """Close the connection, if there is one; the next request opens another."""
+        if self._connection is not None:
+            self._connection.close()
+
+    def _connected(self) -> HTTPConnection:
+        host, port = self._parts.hostname or "", self._parts.port
+        connection = (
+            HTTPSConnection(host, port, timeout=CONNECT_SECONDS, context=self._tls.context())
+            if self._parts.scheme == "https"
+            else HTTPConnection(host, port, timeout=CONNECT_SECONDS)
+        )
+        connection.connect()
+        self._wires.hold(connection.sock)
+        return connection
 
 
 class Servers:
@@ -103,7 +145,7 @@ class Servers:
     def close(self) -> None:
         """Close all connections."""
         for server in self._servers:
-            server.pool.close()
+            server.close()
 
 
 def checked(urls: str | Sequence[str]) -> tuple[str, ...]:
@@ -133,30 +175,6 @@ def readable(*files: str | None) -> None:
     for file in files:
         if file is not None:
             Path(file).open("rb").close()
-
-
-def _pool(url: str, tls: Tls, wires: Wires) -> HTTPConnectionPool:
-    secure = urlsplit(url).scheme == "https"
-    files: Mapping[str, Any] = {
-        "ca_certs": tls.ca_file,
-        "cert_file": tls.cert_file,
-        "key_file": tls.key_file,
-        "cert_reqs": "CERT_REQUIRED",
-    }
-    pool = connection_from_url(url, maxsize=1, **(files if secure else {}))
-    pool.ConnectionCls = _held(HTTPSConnection if secure else HTTPConnection, wires)
-    return pool
-
-
-def _held(kind: type[HTTPConnection], wires: Wires) -> type[HTTPConnection]:
-    """The same kind of connection, but `wires` hold it while it is open."""
-
-    class Held(kind):  # type: ignore[valid-type, misc]
-        def connect(self) -> None:
-            super().connect()
-            wires.hold(self.sock)
-
-    return Held
 
 
 def _shut(one: socket.socket) -> None:
