@@ -1,7 +1,7 @@
 """Sink: messages out and consumed offsets, in one Kafka transaction."""
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from kafka import KafkaProducer, TopicPartition
@@ -32,6 +32,29 @@ PROMPT: Mapping[str, Any] = {
 """What differs from kafka-python's defaults; settings win over it."""
 
 CLOSE_SECONDS = 2.0
+
+
+def connected(
+    options: Mapping[str, Any], begin: Callable[[KafkaProducer], Any] = lambda _producer: None
+) -> KafkaProducer:
+    """A producer that has connected and begun; raises KafkaError, and leaves nothing open then."""
+    clients: list[KafkaNetClient] = []
+
+    def connect(**given: Any) -> KafkaNetClient:
+        clients.append(KafkaNetClient(**given))
+        return clients[-1]
+
+    producer = None
+    try:
+        producer = KafkaProducer(**options, kafka_client=connect)
+        begin(producer)
+    except KafkaError:
+        if producer is not None:
+            producer.close(timeout=CLOSE_SECONDS)
+        for client in clients:
+            client.close()  # kafka-python forgets it where the constructor fails
+        raise
+    return producer
 
 
 class Message(NamedTuple):
@@ -65,23 +88,10 @@ class Sink:
         """
         if self._producer is not None:
             return
-        clients: list[KafkaNetClient] = []
-
-        def connect(**options: Any) -> KafkaNetClient:
-            clients.append(KafkaNetClient(**options))
-            return clients[-1]
-
-        producer = None
         try:
-            producer = KafkaProducer(**self._settings, kafka_client=connect)
-            producer.init_transactions()
+            self._producer = connected(self._settings, KafkaProducer.init_transactions)
         except KafkaError as error:
-            if producer is not None:
-                producer.close(timeout=CLOSE_SECONDS)
-            for client in clients:
-                client.close()  # kafka-python forgets it where the constructor fails
             raise TransactionFailed(f"The producer could not be opened: {type(error).__name__}.") from error
-        self._producer = producer
 
     def commit(self, messages: Iterable[Message], places: Mapping[TopicPartition, Place], group: Any) -> None:
         """Write all messages and commit the places of the consumer group, both or neither.

@@ -11,6 +11,7 @@ from kafka import KafkaProducer
 from kafka.errors import KafkaError
 
 from ingest.ledger import audit_messages
+from ingest.sink import connected
 from revocation.audit import Event, Trail
 from revocation.chain import Sealed
 from revocation.errors import RegistryUnavailable, TrailUnavailable
@@ -21,7 +22,8 @@ log = logging.getLogger(__name__)
 MOST_NOTES = 1_000
 """Notes that wait to be written; further ones are dropped, and counted."""
 NOTES_AT_ONCE = 100
-PAUSE_SECONDS = 1.0
+PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 1.0, 60.0
+"""Between attempts to write notes: twice as long after each failure."""
 CLOSE_SECONDS = 2.0
 
 AWAY = "The audit trail does not answer, so nothing was changed; try again."
@@ -98,7 +100,7 @@ class KafkaTrail:
         self.close()
 
     def _send(self, sealed: Sequence[Sealed]) -> None:
-        producer = self._producer = self._producer or KafkaProducer(**self._options)
+        producer = self._producer = self._producer or connected(self._options)
         sent: list[Any] = []
         try:
             for message in audit_messages(self._topic, sealed):
@@ -145,6 +147,7 @@ class Notes:
         self._thread.join(CLOSE_SECONDS)
 
     def _run(self) -> None:
+        pause = PAUSE_SECONDS
         while some := self._next():
             try:
                 self._trail.write(some)
@@ -152,8 +155,10 @@ class Notes:
                 with self._news:
                     if self._ends:
                         return
-                    self._news.wait(PAUSE_SECONDS)
+                    self._news.wait_for(lambda: self._ends, pause)
+                pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
             else:
+                pause = PAUSE_SECONDS
                 with self._news:
                     for _ in some:
                         self._waiting.popleft()

@@ -18,7 +18,7 @@ from tests.servers.kafka import create_topics
 from tests.streams import committed_records, fresh, produce
 from tests.tokenward.command import KEY, Done, tokenward
 from tokenward.settings import Settings
-from tokenward.wiring import trail_of
+from tokenward.wiring import clock, trail_of
 
 pytestmark = [pytest.mark.kafka, pytest.mark.redis]
 ISS = "https://idp.example/realms/acme"
@@ -105,7 +105,7 @@ def test_a_trail_made_anew_without_the_key_is_forged(desk: Desk) -> None:
     """Whoever writes topic and Redis, but lacks the key, makes no chain that verifies."""
     (forged,) = Chain("api-x").seal([Event(at=1, actor="ann", via="cli", action="release")])
     with connect(desk.settings["TOKENWARD_REDIS__URL"]) as client:
-        RedisHeads(client).put(forged.head, 1)
+        RedisHeads(client).put(forged.head, clock())
 
     assert (1, [("forged", 0), ("truncated", 0)]) == desk.verify_copy([(forged.line, 0)])
 
@@ -124,12 +124,12 @@ def test_every_state_is_replayed(desk: Desk) -> None:
 
 
 def test_nothing_is_done_without_the_trail(desk: Desk) -> None:
-    """Where Kafka does not answer nobody is refused, and the command says so."""
+    """Where Kafka does not take the record nobody is refused, and the command says so."""
     done = desk.run(
         "revoke",
         *("--iss", ISS, "--sid", "s1", "--no-topic"),
-        TOKENWARD_KAFKA__BOOTSTRAP_SERVERS="127.0.0.1:1",
-        TOKENWARD_AUDIT__PATIENCE_S="0.5",
+        TOKENWARD_TOPICS__AUDIT="nowhere",
+        TOKENWARD_AUDIT__PATIENCE_S="2",
     )
 
     assert (1, "tokenward: The audit trail does not answer, so nothing was changed; try again.\n") == (
@@ -156,7 +156,8 @@ def test_records_are_shown_by_what_is_asked_for(desk: Desk) -> None:
     assert [revoked, released] == shown("--digest", digest)
     assert ([], []) == (shown("--until", "2020-01-01"), shown("--since", "2999-01-01T00:00:00Z"))
     assert [released] == shown("--limit", "1")
-    assert ["revoke", "release"] == [line.split()[3] for line in desk.run("audit", "show").stdout.splitlines()[1:]]
+    table = desk.run("audit", "show").stdout
+    assert ["ann", "bob"] == [word for word in table.split() if word in {"ann", "bob"}]
     assert 2 == desk.run("audit", "show", "--since", "yesterday").returncode
 
 

@@ -35,7 +35,7 @@ def _command(path: Path) -> str:
 
 @pytest.mark.slow
 def test_ten_seconds_stop_every_theft(place: Path) -> None:
-    """Four kinds of theft are told and refused, no honest person is touched, and nothing is left running."""
+    """Four kinds of theft are refused, no honest person is touched, the trail replays, and nothing is left running."""
     done = program("demo", "--seconds", "10", "--json", folder=place, settings={"TMPDIR": str(place)})
 
     lines = [json.loads(line) for line in done.stdout.splitlines()]
@@ -48,6 +48,9 @@ def test_ten_seconds_stop_every_theft(place: Path) -> None:
         kind: theft["gateway_after"] for kind, theft in thefts.items() if theft["decided"] == "revoke"
     }
     assert (4, 4, 0) == (summary["thefts"], summary["stopped"], summary["honest_touched"])
+    trail = summary["audit"]
+    assert (0, 0) == (trail["faults"], trail["differences"])
+    assert 4 <= trail["replayed"] < trail["records"]
     assert [] == left_behind(place)
 
 

@@ -76,10 +76,11 @@ def test_after_a_failure_another_chain_says_so(kafka_bootstrap: str) -> None:
     )
 
 
-def test_kafka_that_is_away_is_said_in_time() -> None:
-    """Nobody listens: the write fails, and no chain is given up for it, as nothing was sent."""
+@pytest.mark.kafka
+def test_what_kafka_cannot_take_is_said_in_time(kafka_bootstrap: str) -> None:
+    """There is no such topic: the write fails, and no chain is given up for it, as nothing was sent."""
     heads = MemoryHeads()
-    trail = trail_at("127.0.0.1:1", "audit", heads)
+    trail = trail_at(kafka_bootstrap, "nowhere", heads)
     for _ in range(2):
         with pytest.raises(TrailUnavailable):
             trail.write([event()])

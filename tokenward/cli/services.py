@@ -5,7 +5,7 @@ import signal
 import ssl
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from types import FrameType
 from typing import Annotated, Any
 
@@ -33,8 +33,10 @@ def route(*, config: ConfigOption = None, json: JsonLogs = False) -> None:
     settings = read_settings(config)
     publisher = Publisher(ROUTE)
     metrics = served(publisher.registry, settings.metrics.host, settings.metrics.route_port)
-    with metrics, _kafka(settings), told(settings, "route"):
-        _run("route", route_of(settings, on_report=publisher))
+    with metrics, _kafka(settings):
+        service = route_of(settings, on_report=publisher)
+        with told(settings, "route"):
+            _run("route", service)
 
 
 def worker(*, config: ConfigOption = None, json: JsonLogs = False) -> None:
@@ -44,8 +46,10 @@ def worker(*, config: ConfigOption = None, json: JsonLogs = False) -> None:
     registry, policy = registry_of(settings), policy_of(settings)
     publisher = Publisher(WORKER, {"tokenward_worker_policy_refused": lambda: float(policy.fault is not None)})
     metrics = served(publisher.registry, settings.metrics.host, settings.metrics.worker_port)
-    with metrics, _kafka(settings), told(settings, "worker", policy):
-        _run("worker", worker_of(settings, registry=registry, policy=policy, on_report=publisher))
+    with metrics, _kafka(settings):
+        service = worker_of(settings, registry=registry, policy=policy, on_report=publisher)
+        with told(settings, "worker", policy):
+            _run("worker", service)
 
 
 def origins(*, config: ConfigOption = None, json: JsonLogs = False) -> None:
@@ -55,8 +59,10 @@ def origins(*, config: ConfigOption = None, json: JsonLogs = False) -> None:
     registry, policy = registry_of(settings), policy_of(settings)
     publisher = Publisher(ORIGINS, {"tokenward_origins_policy_refused": lambda: float(policy.fault is not None)})
     metrics = served(publisher.registry, settings.metrics.host, settings.metrics.origins_port)
-    with metrics, _kafka(settings), told(settings, "origins", policy):
-        _run("origins", origins_of(settings, registry=registry, policy=policy, on_report=publisher))
+    with metrics, _kafka(settings):
+        service = origins_of(settings, registry=registry, policy=policy, on_report=publisher)
+        with told(settings, "origins", policy):
+            _run("origins", service)
 
 
 def api(*, config: ConfigOption = None, json: JsonLogs = False) -> None:
@@ -64,9 +70,15 @@ def api(*, config: ConfigOption = None, json: JsonLogs = False) -> None:
     logs.set_up(json=json)
     settings = read_settings(config)
     app, _, _ = api_of(settings, registry_of(settings))
+    running = ExitStack()
+
+    def listening(address: Address) -> None:
+        log.info("listening", extra={"url": address.url})
+        running.enter_context(told(settings, "api"))
+
     try:
-        with told(settings, "api"):
-            run(app, settings.api.host, settings.api.port, tls=tls_of(settings), on_listening=_listening)
+        with running:
+            run(app, settings.api.host, settings.api.port, tls=tls_of(settings), on_listening=listening)
     except ssl.SSLError as error:
         raise Failure(
             "The API cannot use its certificate; see api.tls_certfile, tls_keyfile and tls_client_cafile."
@@ -109,7 +121,3 @@ def _kafka(settings: Settings) -> Iterator[None]:
         raise Failure("Another process bears the same instance name: give each its own in the settings.") from error
     except KafkaError as error:
         raise Failure(f"Kafka at {address} cannot be used: {type(error).__name__}.") from error
-
-
-def _listening(address: Address) -> None:
-    log.info("listening", extra={"url": address.url})

@@ -11,6 +11,7 @@ from typing import Any
 from tokenward.demo.show import Show
 from tokenward.demo.story import PAST_MS, Story
 from tokenward.demo.system import running_system
+from tokenward.demo.trail import audited
 from tokenward.demo.watch import Watch
 from tokenward.simulate.simulation import APPLICATIONS, Simulation
 from tokenward.wiring import clock
@@ -38,14 +39,16 @@ def run_demo(show: Show, *, seconds: float, sessions: int, seed: int) -> dict[st
             )
             with watch.running():
                 story.tell()
-        summary = _summary(watch, story.sent, sessions, time.perf_counter() - began)
+            trail = audited(system.settings)
+        summary = {**_summary(watch, story.sent, sessions, time.perf_counter() - began), "audit": trail}
     show.end(summary)
     return summary
 
 
 def succeeded(summary: dict[str, Any]) -> bool:
-    """Whether every theft was stopped and no honest person touched."""
-    return bool(summary["thefts"] == summary["stopped"] > 0 and summary["honest_touched"] == 0)
+    """Whether every theft was stopped, no honest person touched, and all of it stands in the audit trail."""
+    stopped = summary["thefts"] == summary["stopped"] > 0 and summary["honest_touched"] == 0
+    return bool(stopped and summary["audit"]["faults"] == summary["audit"]["differences"] == 0)
 
 
 def _summary(watch: Watch, sent: int, sessions: int, seconds: float) -> dict[str, Any]:

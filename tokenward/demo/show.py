@@ -209,11 +209,14 @@ def in_words(summary: dict[str, Any]) -> list[str]:
     asked = (
         f"{summary['checks']:,} questions of the gateway over HTTP, {check['p50']} ms (p50), {check['p99']} ms (p99)"
     )
+    trail = summary["audit"]
+    bent = f"{trail['faults']} faults, {trail['differences']} entries differ from the registry"
     return [
         "",
         f"{thefts}; {honest}.",
         f"From the record in Kafka to the gateway's refusal: {refusal['p50']} ms (p50), {refusal['p99']} ms (p99).",
         f"{asked}; {summary['telemetry']:,} records of telemetry in {summary['seconds']} s.",
+        f"The audit trail, verified and replayed: {trail['records']} records, {bent}.",
     ]
 
 

@@ -12,6 +12,7 @@ from kafka import KafkaProducer
 from api.server import Address, serving
 from ingest.report import RouteReport, StepReport
 from tokenward.faults import Failure
+from tokenward.goings_on import told
 from tokenward.settings import Settings
 from tokenward.simulate.simulation import KEYCLOAK_ISS, OTHER_ISS
 from tokenward.stack import embedded_stack
@@ -100,7 +101,7 @@ def running_system(realms: dict[str, str]) -> Iterator[System]:
                     "worker": worker_of(settings, registry=registry, policy=policy, on_report=progress.of_worker),
                     "origins": origins_of(settings, registry=registry, policy=policy),
                 }
-                with _threads(services, stop, system.ended):
+                with told(settings, "demo", policy), _threads(services, stop, system.ended):
                     system.await_(lambda: followers.ready, "the API's first snapshot", STOP_SECONDS)
                     yield system
         finally:
