@@ -59,3 +59,16 @@ def test_stops_without_having_started(shards: int) -> None:
     followers.stop()
 
     assert not followers.alive
+
+
+def test_whoever_made_changes_waits_until_they_are_followed() -> None:
+    """In every shard; a shard that nobody follows is waited for no longer than said."""
+    registry = Shards([MemoryRegistry(f"e{number}") for number in range(2)])
+    replica = Replica(KEY, 2)
+    followers = Followers(registry, replica, lambda: NOW, wait_ms=50)
+    changes = registry.apply([entry(subject(name)) for name in NAMES], 0)
+    before = followers.wait_for(changes, 0.01)
+    with followers:
+        after = followers.wait_for(changes, 10)
+
+    assert (False, True, len(NAMES)) == (before, after, len(replica))
