@@ -73,7 +73,9 @@ def test_the_api_answers_and_drains(tmp_path: Path, redis_url: str) -> None:
     asked = {"iss": ISS, "sid": "s1"}
     with service("api", tmp_path, settings) as process:
         until(lambda: "decision" in answer(f"http://127.0.0.1:{port}/v1/check", asked), "the API")
-        tokenward("revoke", "--iss", ISS, "--sid", "s1", "--no-topic", folder=tmp_path, settings=settings)
+        tokenward(
+            "revoke", "--iss", ISS, "--sid", "s1", "--reason", "x", "--no-topic", folder=tmp_path, settings=settings
+        )
         until(lambda: answer(f"http://127.0.0.1:{port}/v1/check", asked)["decision"] == "deny", "the refusal")
 
         assert 0 == drains(process)
