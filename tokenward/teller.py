@@ -30,6 +30,7 @@ class Teller:
         self._options = {
             "acks": "all",
             "linger_ms": 5,
+            "batch_size": 262_144,
             "max_block_ms": patience_ms,
             "bootstrap_timeout_ms": patience_ms,
             "request_timeout_ms": patience_ms,
