@@ -67,13 +67,13 @@ def documented(app: FastAPI, *others: Json) -> Callable[[], Json]:
     def openapi() -> Json:
         if not made:
             document = generate()
-            document["paths"] = _merged(*others, document["paths"])
-            document.setdefault("components", {}).setdefault("schemas", {}).update(_schemas())
             for path in document["paths"].values():
                 for operation in path.values():
                     # FastAPI's own error shape is never answered here; a problem may have that status.
                     if "application/json" in operation["responses"].get("422", {}).get("content", {}):
                         del operation["responses"]["422"]
+            document["paths"] = _merged(*others, document["paths"])
+            document.setdefault("components", {}).setdefault("schemas", {}).update(_schemas())
             for unused in ("HTTPValidationError", "ValidationError"):
                 document["components"]["schemas"].pop(unused, None)
             made.append(document)

@@ -54,7 +54,7 @@ def run(args: Sequence[str]) -> Figures:
     with ExitStack() as stack:
         bootstrap, redis_url = stack.enter_context(kafka_and_redis())
         create_topics(bootstrap, {PROVIDER: PARTITIONS, TELEMETRY: PARTITIONS})
-        outputs = ("refresh.alerts", "refresh.revocations", "refresh.dead-letters", "refresh.tallies")
+        outputs = ("refresh.alerts", "refresh.revocations", "refresh.dead-letters", "refresh.tallies", "refresh.audit")
         create_topics(bootstrap, dict.fromkeys(outputs, 1))
         port = free_port()
         policy = stack.enter_context(tempfile.NamedTemporaryFile("w", suffix=".toml"))

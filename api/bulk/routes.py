@@ -100,7 +100,7 @@ def _add_drafts(router: APIRouter, office: Office, once: Once, view: RegistryVie
         },
         openapi_extra={
             "requestBody": {
-                "required": True,
+                "required": False,
                 "content": {NDJSON: {"schema": {"type": "string"}, "example": examples.PART}},
             }
         },

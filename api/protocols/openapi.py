@@ -121,8 +121,8 @@ _EVENT_FAULT: Json = {
 _IDENTIFIED: Json = {
     "type": "object",
     "properties": {
-        name: {"type": "object", "required": ["format"], "properties": {"format": {"type": "string"}}}
-        for name in ("sub_id", "subject")
+        "sub_id": {"type": "object", "required": ["format"], "properties": {"format": {"type": "string"}}},
+        "subject": {"description": "The older name of `sub_id`; not looked at where that is there."},
     },
 }
 

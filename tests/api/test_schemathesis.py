@@ -24,6 +24,9 @@ CHECKS = (
 )
 ENDLESS = "/v1/revocations/stream"
 """Its answer does not end; `tests/api/test_stream.py` has its errors."""
+NOT_WRITTEN = ("/v1/ssf/events", "/v1/bulk/{bulk}/parts/{part}")
+"""Bodies of media types that schemathesis cannot write: `tests/api/protocols/test_push.py` and `tests/api/bulk` have
+malformed ones."""
 EXAMPLES, SEED, SECONDS = 60, 20_260_726, 240
 
 
@@ -41,7 +44,8 @@ def test_schemathesis_finds_nothing(api: Condemning, tmp_path: Path) -> None:
     """No 500, no status, type or body that is not in the document, and nothing taken that it calls wrong."""
     command = [sys.executable, "-m", "schemathesis.cli", "run", f"{api.api.address.url}/openapi.json"]
     bounds = ["--max-examples", str(EXAMPLES), "--seed", str(SEED), "--generation-deterministic", "--workers", "1"]
-    shape = ["--phases", "examples,coverage,fuzzing", "--exclude-path", ENDLESS, "--continue-on-failure", "--no-color"]
+    left_out = [word for path in (ENDLESS, *NOT_WRITTEN) for word in ("--exclude-path", path)]
+    shape = ["--phases", "examples,coverage,fuzzing", *left_out, "--continue-on-failure", "--no-color"]
     found = subprocess.run(
         [*command, "--checks", ",".join(CHECKS), *bounds, *shape, "--request-timeout", "10"],
         cwd=tmp_path,
