@@ -14,11 +14,10 @@ from api.jwks import Unfetched, keys_of
 from api.keys import MOST_WAITING, KeySet, NoKey
 from api.trust import USUAL_ALGORITHMS, TrustedIssuer
 from tests.api.running import ISSUER, NOW, clock
-from tests.api.verifying import trusted
+from tests.api.verifying import eventually, trusted
 from tests.servers.issuer import KEYS, Issuer, SigningKey, issuing, private_key
 
 OLD, NEW = SigningKey("old"), SigningKey("new", number=1)
-PATIENCE = 10.0
 LONG_AGO = NOW - 60_000
 Seen = TypeVar("Seen")
 
@@ -37,13 +36,6 @@ def kept(issuer: TrustedIssuer, act: Callable[[KeySet], Awaitable[Seen]]) -> See
             await keys.stop()
 
     return asyncio.run(whole())
-
-
-async def eventually(condition: Callable[[], bool]) -> None:
-    """Wait until it holds."""
-    async with asyncio.timeout(PATIENCE):
-        while not condition():  # noqa: ASYNC110 - what is waited for happens in other threads, too
-            await asyncio.sleep(0.002)
 
 
 async def asked(keys: KeySet, kid: str | None, issued_at: float | None = NOW) -> str:

@@ -8,6 +8,7 @@ from api.tokens import Token, Tokens, Unverifiable
 from api.trust import TrustedIssuer
 from tests.api.running import ISSUER, NOW, clock
 
+PATIENCE = 10.0
 SECOND = NOW // 1000
 GOOD = "good"
 
@@ -49,3 +50,10 @@ async def outcome(verifier: Tokens, token: str, *, verify: bool = True) -> str:
         return refused.reason
     assert found.until > 0
     return GOOD
+
+
+async def eventually(condition: Callable[[], bool]) -> None:
+    """Wait until it holds."""
+    async with asyncio.timeout(PATIENCE):
+        while not condition():  # noqa: ASYNC110 - what is waited for happens in other threads, too
+            await asyncio.sleep(0.002)

@@ -196,6 +196,7 @@ def test_an_empty_redis_is_rebuilt_under_the_gateways(tmp_path: Path, kafka_boot
             **of_one(server),
             "TOKENWARD_KAFKA__BOOTSTRAP_SERVERS": kafka_bootstrap,
             "TOKENWARD_TOPICS__REVOCATIONS": topic,
+            "TOKENWARD_AUDIT__MODE": "off",
         }
         gateways = stack.enter_context(fleet(one(server), of_one(server), tmp_path))
         changelog.tell(read_settings(environ=environ), gateways.refuse(*LOST))

@@ -14,6 +14,9 @@ pytestmark = [pytest.mark.kafka, pytest.mark.redis]
 ISS = "https://idp.example/realms/acme"
 
 
+WHY = ("--reason", "manual")
+
+
 def test_an_empty_redis_is_rebuilt(tmp_path: Path, kafka_bootstrap: str, redis_url: str) -> None:
     """After Redis has lost everything, who was revoked is so again, and who was released is not."""
     topic = fresh("revocations")
@@ -34,9 +37,9 @@ def test_an_empty_redis_is_rebuilt(tmp_path: Path, kafka_bootstrap: str, redis_u
         return done
 
     for sid in ("s1", "s2", "s3"):
-        run("revoke", "--iss", ISS, "--sid", sid)
-    run("revoke", "--iss", ISS, "--sid", "s4", "--ttl", "1")
-    run("release", "--iss", ISS, "--sid", "s2")
+        run("revoke", "--iss", ISS, "--sid", sid, *WHY)
+    run("revoke", "--iss", ISS, "--sid", "s4", "--ttl", "1", *WHY)
+    run("release", "--iss", ISS, "--sid", "s2", *WHY)
     produce(kafka_bootstrap, topic, [b"no entry"], key=b"none")
     with Redis.from_url(redis_url) as client:
         client.flushall()

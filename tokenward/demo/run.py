@@ -91,13 +91,21 @@ def _fair_threads() -> Iterator[None]:
 @contextmanager
 def _ended_politely() -> Iterator[None]:
     """SIGTERM and SIGHUP end the demonstration as Ctrl-C does, so that everything it started ends too."""
+    told = False
 
     def end(_: int, __: FrameType | None) -> None:
+        nonlocal told
+        told = True
         raise KeyboardInterrupt
 
     before = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGHUP)}
     try:
         yield
+    except Exception as error:
+        if told:
+            # What was interrupted made something else of it.
+            raise KeyboardInterrupt from error
+        raise
     finally:
         for number, previous in before.items():
             signal.signal(number, previous)
