@@ -22,6 +22,7 @@ from tokenward.client import Replica
 
 READY_SECONDS = 60
 PATIENCE_SECONDS = 60
+TURN_SECONDS = 0.0005
 LOOK_SECONDS = 0.002
 """Between two rounds of questions; what a figure may be too high by."""
 
@@ -34,6 +35,8 @@ def probe(number: int) -> Subject:
 def main() -> None:
     """Follow and report."""
     port, door, replicas, decisions = map(int, sys.argv[1:])
+    # Fifty gateways share this process, and its lock; elsewhere each has a process of its own.
+    sys.setswitchinterval(TURN_SECONDS)
     threading.Thread(target=_end_with_input, daemon=True).start()
     with ExitStack() as stack:
         bare = [stack.enter_context(socket.create_connection(("127.0.0.1", door))) for _ in range(replicas)]
