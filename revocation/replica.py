@@ -44,6 +44,8 @@ class Replica:
         #: The only shard's rows; None where there are several.
         self._only = self._shards[0].rows if shards == 1 else None
         self._position: Position | None = None
+        #: When the registry last said something, epoch milliseconds: the shard not heard for longest; 0: never.
+        self.fresh_at = 0
         #: Guards the position: of several shards, each has a thread that moves it.
         self._moving = threading.Lock()
         #: What to look up for a token of that issuer; thrown away when a scope gets its first entry.
@@ -113,6 +115,7 @@ class Replica:
         """The registry, or one shard of it, said something at `at`."""
         for taking in self._shards if shard is None else (self._shards[shard],):
             taking.fresh_at = max(taking.fresh_at, at)
+        self.fresh_at = min(each.fresh_at for each in self._shards)
 
     def check(self, claims: Claims, now: int) -> Answer:
         """The strongest answer of all live entries that hit the token; `now` in epoch milliseconds."""
@@ -140,11 +143,6 @@ class Replica:
     def position(self) -> Position | None:
         """Up to where the registry was followed; None before the first snapshot of each shard."""
         return self._position
-
-    @property
-    def fresh_at(self) -> int:
-        """When the registry last said something, epoch milliseconds: the shard not heard for longest; 0: never."""
-        return min(shard.fresh_at for shard in self._shards)
 
     @property
     def size(self) -> int:
