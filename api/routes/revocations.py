@@ -10,8 +10,9 @@ from api import examples
 from api.access.principal import Principal, principal
 from api.openapi import refusals
 from api.problems import BAD_REQUEST, BUSY, FORBIDDEN, NOT_READY, REGISTRY_UNAVAILABLE, Refused
-from api.schemas import PAGE_ENTRIES, Entry, EntryPage, ScopeSlug, StateSlug
+from api.schemas import PAGE_ENTRIES, EntryPage, ScopeSlug, StateSlug
 from api.view import Filter, RegistryView
+from api.writes.shown import entry_shown
 from revocation.record import DIGEST_BYTES, Revocation, Scope, State
 
 IDENTIFIER_CHARS = 1024
@@ -69,7 +70,7 @@ def revocation_routes(view: RegistryView) -> APIRouter:
             shown, following = [entry for entry in found if wanted.fits(entry)], None
         else:
             raise Refused(BAD_REQUEST, errors=[{"detail": "An identity is iss with any of sub, sid, jti; no cursor."}])
-        return EntryPage(registry=registry, entries=[_shown(entry) for entry in shown], next=following)
+        return EntryPage(registry=registry, entries=[entry_shown(entry) for entry in shown], next=following)
 
     return router
 
@@ -90,17 +91,3 @@ def _after(cursor: str | None) -> bytes:
 def _cursor(last: Revocation) -> str:
     """The cursor of the page after `last`."""
     return urlsafe_b64encode(last.subject.digest).rstrip(b"=").decode()
-
-
-def _shown(entry: Revocation) -> Entry:
-    """The entry as it is answered: who decided is left out as long as everyone may ask."""
-    return Entry(
-        id=entry.id,
-        scope=entry.subject.scope.value,
-        digest=entry.subject.digest.hex(),
-        state="revoked" if entry.state is State.REVOKED else "quarantined",
-        reasons=list(entry.reasons),
-        decided_at=entry.decided_at,
-        expires_at=entry.expires_at,
-        not_before=entry.not_before or None,
-    )
