@@ -31,7 +31,7 @@ demo: .venv/.embedded ## the whole system in one process tree, attacked live; AR
 	$(BIN)/tokenward demo $(ARGS)
 
 test: .venv/.dev .stack/jars-if-possible ## every test, with coverage; ARGS="-k travel" chooses (then add --no-cov)
-	$(BIN)/python -m pytest --cov --cov-report=term --numprocesses=2 --dist=worksteal $(ARGS)
+	$(BIN)/python -m pytest --cov --cov-report=term --numprocesses=4 --dist=worksteal $(ARGS)
 
 check: .venv/.dev ## format, lint, types, floors, docstrings, fast tests: under a minute
 	@$(MAKE) --jobs=2 --output-sync=target --keep-going check-types check-tests check-format check-lint check-floors check-docstrings

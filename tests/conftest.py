@@ -12,9 +12,11 @@ from tests.absences import pytest_terminal_summary  # noqa: F401 - pytest finds 
 from tests.servers.kafka import kafka_broker
 from tests.servers.redis import Connect, RedisServer, redis_server
 
-# Timing belongs in bench/: a slow machine is no failure of a law.
-settings.register_profile("house", deadline=None)
-settings.register_profile("quick", deadline=None, max_examples=10)  # `make check`
+# Timing belongs in bench/: a slow machine is no failure of a law. A commit's verdict is the same each time; what nobody
+# has thought of yet is looked for by `make test ARGS="--hypothesis-profile=deep tests/laws"`.
+settings.register_profile("house", deadline=None, max_examples=40, derandomize=True)
+settings.register_profile("quick", settings.get_profile("house"), max_examples=5)  # `make check`
+settings.register_profile("deep", deadline=None, max_examples=500)
 settings.load_profile("house")
 
 

@@ -23,6 +23,7 @@ from ingest.source import Record, Source
 from ingest.telemetry import Telemetry
 from ingest.worker import Worker, WorkerTopics
 from revocation.connections import Client
+from revocation.decide import WINDOW_MS
 from revocation.heads import RedisHeads, Writer
 from revocation.policy import Rules
 from revocation.registry import Whole
@@ -36,6 +37,14 @@ PROMPT = {"fetch_max_wait_ms": 100, "metadata_max_age_ms": 1_000}
 def clock() -> int:
     """Epoch milliseconds."""
     return time.time_ns() // 1_000_000
+
+
+def past(minutes: int = 30) -> int:
+    """So long ago, or up to a window longer, epoch ms: the start of a window within which one thing is decided once.
+
+    Sessions of tests begin there, so that none reaches into the future, and none is decided about twice.
+    """
+    return (clock() - minutes * 60_000) // WINDOW_MS * WINDOW_MS
 
 
 class Names(msgspec.Struct, frozen=True):

@@ -16,7 +16,7 @@ from ingest.loop import Loop
 from revocation.memory import MemoryRegistry
 from revocation.record import Change
 from tests.api.running import entry
-from tests.rig import Steps, clock
+from tests.rig import Steps, past
 from tests.servers.kafka import admin, create_topics
 from tests.servers.kafka_users import ADMIN, SCRIPT, authorised_broker, login, rights
 from tests.telemetry import ISS, KEY, REALM, Session, Stranger
@@ -71,13 +71,13 @@ def broker() -> Iterator[str]:
         yield bootstrap
 
 
-def settings_of(user: str, broker: str, folder: Path) -> Settings:
+def settings_of(user: str, broker: str, folder: Path, **further: str) -> Settings:
     """The settings of a service that logs in as that user."""
     file = folder / "tokenward.toml"
     file.write_text(SETTINGS)
     names = {name.upper(): str(value) for name, value in login(user).items()}
     kafka = {f"TOKENWARD_KAFKA__{name}": value for name, value in names.items()}
-    return read_settings(file, {"TOKENWARD_KAFKA__BOOTSTRAP_SERVERS": broker, **kafka})
+    return read_settings(file, {"TOKENWARD_KAFKA__BOOTSTRAP_SERVERS": broker, **kafka, **further})
 
 
 def total(service: Loop[Any, Any], name: str, count: int) -> None:
@@ -101,15 +101,16 @@ def test_a_user_may_read_and_write_these_topics_and_no_other(broker: str, user: 
 
 
 @pytest.mark.kafka
-def test_each_service_does_its_work_as_its_user(broker: str, tmp_path: Path) -> None:
+@pytest.mark.redis
+def test_each_service_does_its_work_as_its_user(broker: str, tmp_path: Path, redis_url: str) -> None:
     """From a provider's record to a refused session and a refused address, one transaction after another."""
-    registry, session = MemoryRegistry("e"), Session(clock() - 600_000)
+    registry, session = MemoryRegistry("e"), Session(past())
     send(broker, ADMIN, PROVIDER, *session.keycloak_refreshes(5), session.keycloak_theft())
     total(route_of(settings_of("tokenward-route", broker, tmp_path)), "events", 6)
-    send(broker, ADMIN, TELEMETRY, *Stranger(clock() - 300_000).tries(150))
-    worker = settings_of("tokenward-worker", broker, tmp_path)
+    send(broker, ADMIN, TELEMETRY, *Stranger(past()).tries(150))
+    worker = settings_of("tokenward-worker", broker, tmp_path, TOKENWARD_REDIS__URL=redis_url)
     total(worker_of(worker, registry=registry, policy=policy_of(worker)), "events", 156)
-    origins = settings_of("tokenward-origins", broker, tmp_path)
+    origins = settings_of("tokenward-origins", broker, tmp_path, TOKENWARD_REDIS__URL=redis_url)
     total(origins_of(origins, registry=registry, policy=policy_of(origins)), "revocations", 1)
 
     assert {"family", "origin"} <= {one.subject.scope.value for one in registry.snapshot().entries}

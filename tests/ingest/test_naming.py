@@ -10,7 +10,7 @@ from revocation.memory import MemoryRegistry
 from revocation.names import LONGEST_SEAL, MemoryNames, Sealer
 from tests.ingest.records import record
 from tests.ingest.test_tally_messages import ROW
-from tests.rig import Names, Steps, clock
+from tests.rig import Names, Steps, clock, past
 from tests.telemetry import KEY, Stranger, origin_of
 
 SEALER = Sealer(KEY)
@@ -22,7 +22,7 @@ def test_a_refused_address_is_named(kafka_bootstrap: str, *, naming: bool) -> No
     """The worker seals what it tells of, the stage behind it leaves the seal of whom it refuses, and of nobody else."""
     topics, registry, names = Names(kafka_bootstrap), MemoryRegistry("e"), MemoryNames()
     topics.create()
-    thief, passer = Stranger(clock() - 1_800_000, "::ffff:198.51.100.66"), Stranger(clock() - 1_800_000, "192.0.2.9")
+    thief, passer = Stranger(past(), "::ffff:198.51.100.66"), Stranger(past(), "192.0.2.9")
     values = [*thief.tries(150), *passer.tries(1)]
     topics.tell(*values, partition=0)
     worker = topics.worker(registry, commit_ms=0, sealer=SEALER if naming else None)

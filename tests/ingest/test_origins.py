@@ -13,7 +13,7 @@ from detector.tallies import OriginKind
 from ingest.tally_messages import read_tallies
 from revocation.memory import MemoryRegistry
 from revocation.record import Revocation, State
-from tests.rig import Names, Steps, clock
+from tests.rig import Names, Steps, clock, past
 from tests.telemetry import ISS, Stranger, origin_of
 
 pytestmark = pytest.mark.kafka
@@ -59,11 +59,6 @@ def judging(names: Names, registry: MemoryRegistry, **given: Any) -> Iterator[St
 def found(registry: MemoryRegistry, *strangers: Stranger) -> list[Revocation | None]:
     """The entry of each address."""
     return registry.find([origin_of(stranger.ip) for stranger in strangers], clock())
-
-
-def past(minutes: int = 30) -> int:
-    """Some time ago, epoch ms."""
-    return clock() - minutes * 60_000
 
 
 def tell(names: Names, registry: MemoryRegistry, values: list[bytes]) -> None:

@@ -12,7 +12,7 @@ from ingest.report import RouteReport
 from revocation.record import Scope, digester
 from revocation.seal import Seal
 from revocation.ssf.identity import Identities, Identity
-from tests.rig import Names, Steps, clock
+from tests.rig import Names, Steps, clock, past
 from tests.telemetry import ISS, KEY, Session
 
 pytestmark = pytest.mark.kafka
@@ -36,11 +36,6 @@ def routing(names: Names, **given: Any) -> Iterator[Steps]:
         yield Steps(route.step)
     finally:
         route.close()
-
-
-def past() -> int:
-    """Half an hour ago, epoch ms."""
-    return clock() - 30 * 60_000
 
 
 def test_unkeyed_events_come_out_keyed_by_subject(names: Names) -> None:

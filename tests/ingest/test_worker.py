@@ -12,7 +12,7 @@ from ingest.worker import Worker
 from revocation.memory import MemoryRegistry
 from revocation.policy import Policy, Rules
 from revocation.record import Revocation, State
-from tests.rig import Names, Steps, clock
+from tests.rig import Names, Steps, clock, past
 from tests.servers.kafka import create_topics
 from tests.telemetry import ISSUER, KEY, RULES, Session
 
@@ -51,11 +51,6 @@ def revoked(registry: MemoryRegistry, *sessions: Session) -> list[bool]:
         entry is not None and entry.state is State.REVOKED
         for entry in registry.find([session.family for session in sessions], clock())
     ]
-
-
-def past(minutes: int = 30) -> int:
-    """Some time ago, epoch ms: sessions of tests begin there, so that none reaches into the future."""
-    return clock() - minutes * 60_000
 
 
 def test_a_theft_is_refused_and_told(names: Names, registry: MemoryRegistry) -> None:

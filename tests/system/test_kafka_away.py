@@ -11,7 +11,7 @@ import pytest
 
 from ingest.worker import Worker
 from revocation.memory import MemoryRegistry
-from tests.rig import Names, clock
+from tests.rig import Names, past
 from tests.servers.kafka import kafka_process
 from tests.servers.process import until
 from tests.telemetry import Session
@@ -56,7 +56,7 @@ def test_nothing_is_lost_while_kafka_is_mute(broker: tuple[str, Popen[bytes]]) -
     bootstrap, process = broker
     names, registry = Names(bootstrap), MemoryRegistry("e")
     names.create(1)
-    thief = Session(clock() - 1_800_000)
+    thief = Session(past())
     names.tell(*thief.refreshes(4), thief.theft())
     applied = threading.Event()
 
@@ -83,7 +83,7 @@ def test_a_worker_outlasts_a_silence(broker: tuple[str, Popen[bytes]]) -> None:
     bootstrap, process = broker
     names, registry = Names(bootstrap), MemoryRegistry("e")
     names.create(1)
-    first, second = Session(clock() - 1_800_000), Session(clock() - 1_800_000)
+    first, second = Session(past()), Session(past())
     names.tell(*first.refreshes(4), *second.refreshes(4), first.theft())
     applied = threading.Event()
     silences = [SILENCE_SECONDS]

@@ -23,7 +23,7 @@ from revocation.record import State
 from revocation.redis import RedisRegistry, connect
 from revocation.retelling import Difference, Retelling, read_record
 from revocation.verification import Finding, Line, verify
-from tests.rig import Names, clock
+from tests.rig import Names, clock, past
 from tests.servers.process import end, until
 from tests.system.child import Order
 from tests.telemetry import ISSUERS, KEY, RULES, Session, Stranger, origin_of
@@ -108,11 +108,6 @@ def audited(names: Names, redis_url: str) -> tuple[list[Finding], list[Differenc
         retelling.tell(record)
     decided = [entry for record in records for entry in record.event.entries]
     return list(verify(lines, heads)), retelling.differences(entries, clock()), decided
-
-
-def past() -> int:
-    """Half an hour ago, epoch ms."""
-    return clock() - 30 * 60_000
 
 
 def dies(child: subprocess.Popen[bytes], mortals: Mortals) -> None:

@@ -23,7 +23,7 @@ from revocation.follower import Follower
 from revocation.followers import Followers
 from revocation.redis import RedisRegistry, connect
 from revocation.replica import Replica
-from tests.rig import Names, clock
+from tests.rig import Names, clock, past
 from tests.servers.process import until
 from tests.servers.redis import RedisServer, redis_server
 from tests.telemetry import HOME, ISS, KEY, Session, Stranger
@@ -61,11 +61,6 @@ def names(kafka_bootstrap: str) -> Names:
     names = Names(kafka_bootstrap)
     names.create(4)
     return names
-
-
-def past() -> int:
-    """Half an hour ago, epoch ms."""
-    return clock() - 30 * 60_000
 
 
 def test_a_stolen_token_ends_as_a_refusal_and_an_alert(names: Names, redis_url: str) -> None:
