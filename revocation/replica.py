@@ -126,14 +126,15 @@ class Replica:
         if lookups is None:
             lookups = self._compile(issuer)
         worst: Revocation | None = None
-        # The first look of `Rows.find`, written out: mostly it is the last, and a call takes as long as all else here.
-        index = self._only.index if self._only is not None else ALWAYS
-        last = len(index) - 1
+        # `revocation.rows.passes`, written out: mostly nothing follows, and a call takes as long as all else here.
+        sieve = self._only.sieve if self._only is not None else ALWAYS
+        bits = 8 * len(sieve) - 1
         for value_of, digest_of in lookups:
             value = value_of(claims)
             if value is not None:
                 digest = digest_of(value)
-                if index[hash(digest) & last]:
+                bit = hash(digest) & bits
+                if sieve[bit >> 3] >> (bit & 7) & 1:
                     found = self._find(digest)
                     if found is not None and found.expires_at > now and not spares(found, claims):
                         worst = found if worst is None else max(worst, found, key=strength)
@@ -212,8 +213,8 @@ class Replica:
         return lru_cache(maxsize=FEW)(digest) if probe.few else digest
 
 
-ALWAYS = (1,)
-"""In place of an index where there are several: every digest must be looked for."""
+ALWAYS = b"\xff"
+"""In place of a sieve where there are several: every digest must be looked for."""
 
 
 class _Shard:
