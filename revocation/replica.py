@@ -127,8 +127,7 @@ class Replica:
             lookups = self._compile(issuer)
         worst: Revocation | None = None
         # `revocation.rows.passes`, written out: mostly nothing follows, and a call takes as long as all else here.
-        sieve = self._only.sieve if self._only is not None else ALWAYS
-        bits = 8 * len(sieve) - 1
+        sieve, bits = self._only.sieve if self._only is not None else ALWAYS
         for value_of, digest_of in lookups:
             value = value_of(claims)
             if value is not None:
@@ -213,7 +212,7 @@ class Replica:
         return lru_cache(maxsize=FEW)(digest) if probe.few else digest
 
 
-ALWAYS = b"\xff"
+ALWAYS = (b"\xff", 7)
 """In place of a sieve where there are several: every digest must be looked for."""
 
 

@@ -54,8 +54,8 @@ class Rows:
     def __init__(self) -> None:
         #: The index; its length is a power of two, its values are row numbers, 0: nothing was ever here.
         self._index = array("I", bytes(4 * LEAST_PLACES))
-        #: The sieve: eight bits for each place of the index, 0: no digest of that hash is here; see `passes`.
-        self.sieve = bytearray(LEAST_PLACES)
+        #: Eight bits for each place of the index, 0: no digest of that hash is here.
+        self.sieve = _sieve(LEAST_PLACES)
         #: How many rows stand for somebody, and how many of them by the code of their scope.
         self.count = 0
         self._by_scope = [0] * 128
@@ -235,7 +235,7 @@ class Rows:
         places = LEAST_PLACES
         while places < 2 * ROOM * self.count:
             places *= 2
-        index, sieve, last = array("I", bytes(4 * places)), bytearray(places), places - 1
+        index, sieve, last = array("I", bytes(4 * places)), _sieve(places), places - 1
         rows = self._rows
         for row in range(1, self.size):
             at = row * ROW_BYTES
@@ -258,15 +258,26 @@ class Rows:
         noted.append(row)
 
 
-def passes(sieve: bytearray, digest: bytes) -> bool:
+Sieve = tuple[bytearray, int]
+"""Bits, and the largest number of one."""
+
+
+def _sieve(size: int) -> Sieve:
+    """A sieve of so many bytes, a power of two, that lets nothing pass."""
+    return bytearray(size), 8 * size - 1
+
+
+def passes(sieve: Sieve, digest: bytes) -> bool:
     """Whether there may be a row of that digest; `Replica.check` has this written out."""
-    bit = hash(digest) & (8 * len(sieve) - 1)
-    return bool(sieve[bit >> 3] >> (bit & 7) & 1)
+    bits, last = sieve
+    bit = hash(digest) & last
+    return bool(bits[bit >> 3] >> (bit & 7) & 1)
 
 
-def _let_pass(sieve: bytearray, digest: bytes) -> None:
-    bit = hash(digest) & (8 * len(sieve) - 1)
-    sieve[bit >> 3] |= 1 << (bit & 7)
+def _let_pass(sieve: Sieve, digest: bytes) -> None:
+    bits, last = sieve
+    bit = hash(digest) & last
+    bits[bit >> 3] |= 1 << (bit & 7)
 
 
 class _Interned:
