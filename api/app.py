@@ -80,37 +80,52 @@ class Api:
         self._feed = feed
         self._bouncers = bouncers
         self._counts = counts
-        self._raw: dict[str, Served] = {"/v1/check": check.check, "/v1/check/batch": check.batch, **inbound.raw}
+        others: dict[str, Served] = {"/v1/check/batch": check.batch, **inbound.raw}
+        self._raw: dict[str, Served] = {"/v1/check": check.check} | {at: self._safe(one) for at, one in others.items()}
 
     def end(self) -> None:
         """The server is about to end: answer whoever waits for changes, so that it need not wait for them."""
         self._feed.end()
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request, or the lifespan."""
-        if scope["type"] == "http" and not self._gate.passes(scope):
-            answering = await self._gate.judge(scope, send)
-            if answering is None:
-                return
-            send = answering
-        raw = self._raw.get(scope["path"]) if scope["type"] == "http" else None
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        """Serve one request, or the lifespan. What is asked most has no coroutine around its own."""
+        if scope["type"] != "http":
+            return self.fastapi(scope, receive, send)
+        if self._gate.passes(scope):
+            return self._serving(scope)(scope, receive, send)
+        return self._judged(scope, receive, send)
+
+    async def _judged(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a request whose caller has to show who it is."""
+        answering = await self._gate.judge(scope, send)
+        if answering is not None:
+            await self._serving(scope)(scope, receive, answering)
+
+    def _serving(self, scope: Scope) -> Served:
+        """Who serves a request."""
+        path: str = scope["path"]
+        raw = self._raw.get(path)
         if raw is not None:
+            return raw
+        if path.startswith(PREFIX):
+            return self._authz
+        if self._bouncers is not None and self._bouncers.serves(path):
+            return self._bouncers
+        # To post to the path of the snapshot is to decide something.
+        decides = path == SNAPSHOT and scope["method"] == "POST"
+        return (None if decides else self._feed.raw.get(path)) or self._counted
+
+    def _safe(self, serve: Served) -> Served:
+        """The same, that answers what nobody foresaw, too."""
+
+        async def safely(scope: Scope, receive: Receive, send: Send) -> None:
             try:
-                await raw(scope, receive, send)
+                await serve(scope, receive, send)
             except Exception:
                 await self._check.fail(scope, send)
                 raise
-        elif scope["type"] == "http" and scope["path"].startswith(PREFIX):
-            await self._authz(scope, receive, send)
-        elif scope["type"] == "http" and self._bouncers is not None and self._bouncers.serves(scope["path"]):
-            await self._bouncers(scope, receive, send)
-        elif scope["type"] == "http":
-            # To post to the path of the snapshot is to decide something.
-            decides = scope["path"] == SNAPSHOT and scope["method"] == "POST"
-            feed = None if decides else self._feed.raw.get(scope["path"])
-            await (self._counted if feed is None else feed)(scope, receive, send)
-        else:
-            await self.fastapi(scope, receive, send)
+
+        return safely
 
     async def _counted(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve by FastAPI, and count the answer by its route."""

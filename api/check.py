@@ -21,7 +21,7 @@ from api.problems import (
     Problem,
     Refused,
 )
-from api.raw import NO_STORE, refuse
+from api.raw import refuse
 from api.schemas import BATCH_TOKENS, BatchQuestion
 from revocation.claims import ALLOW, UNKNOWN, Answer, Claims
 from revocation.record import Position
@@ -80,6 +80,9 @@ class CheckPath:
             await self._refuse(send, "/v1/check", BAD_REQUEST, _where(error))
         except Disconnected:
             return
+        except Exception:
+            await self.fail(scope, send)
+            raise
         else:
             self._counts.single[answer.decision] += 1
             said = _ALLOW if answer is ALLOW else self._encode(answer)[:-1]
@@ -156,7 +159,8 @@ class CheckPath:
 
 
 def _headers(length: int) -> list[tuple[bytes, bytes]]:
-    return [_JSON, NO_STORE, (b"content-length", b"%d" % length)]
+    # Nobody keeps the answer to a POST that does not ask for it (RFC 9111, section 3): no header has to say so.
+    return [_JSON, (b"content-length", b"%d" % length)]
 
 
 FORMATTED = 512

@@ -11,7 +11,7 @@ import msgspec
 from revocation.record import Revocation, Scope, State
 
 
-class Claims(msgspec.Struct, frozen=True, kw_only=True):
+class Claims(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What a gateway knows of a token; any of it. Times are seconds since the epoch, as in a JWT."""
 
     iss: str | None = None
@@ -29,7 +29,7 @@ class Claims(msgspec.Struct, frozen=True, kw_only=True):
     ip: str | None = None
 
 
-class Answer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Answer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """What to do with a token, and why."""
 
     decision: Literal["allow", "step_up", "deny"]
