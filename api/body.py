@@ -32,6 +32,8 @@ class BodyReader:
 
     def __init__(self, limit: int, held: int = HELD_BYTES) -> None:
         self._limit = limit
+        #: A `Content-Length` of fewer digits is within the limit, so it need not be read as a number.
+        self._digits = len(str(limit))
         #: Bytes that may still come in parts, over all connections; never negative.
         self._left = held
 
@@ -47,7 +49,7 @@ class BodyReader:
             if name == b"content-type":
                 if value != b"application/json" and not _is_json(value):
                     raise Refused(UNSUPPORTED_MEDIA_TYPE)
-            elif name == b"content-length" and (len(value) > LENGTH_DIGITS or int(value) > self._limit):
+            elif name == b"content-length" and len(value) >= self._digits and self._is_beyond(value):
                 raise Refused(TOO_LARGE)
 
     async def join(self, message: Message, receive: Receive) -> bytes:
@@ -74,6 +76,9 @@ class BodyReader:
                 message = await receive()
         finally:
             self._left += held
+
+    def _is_beyond(self, length: bytes) -> bool:
+        return len(length) > LENGTH_DIGITS or int(length) > self._limit
 
     def _part(self, message: Message) -> bytes:
         if message["type"] != "http.request":

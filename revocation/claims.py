@@ -53,8 +53,6 @@ class Probe(msgspec.Struct, frozen=True):
     of_issuer: bool = True
     #: Whether an entry's `not_before` spares tokens of later logins.
     has_cutoff: bool = False
-    #: Whether there are so few values that their digests are worth remembering.
-    few: bool = False
 
 
 NETWORK_BITS: Final = {4: 24, 6: 48}
@@ -86,9 +84,9 @@ def _network(claims: "Claims") -> str | None:
 
 
 PROBES = (
-    Probe(Scope.ISSUER, lambda _: "", has_cutoff=True, few=True),
-    Probe(Scope.KEY, attrgetter("kid"), has_cutoff=True, few=True),
-    Probe(Scope.CLIENT, attrgetter("client_id"), has_cutoff=True, few=True),
+    Probe(Scope.ISSUER, lambda _: "", has_cutoff=True),
+    Probe(Scope.KEY, attrgetter("kid"), has_cutoff=True),
+    Probe(Scope.CLIENT, attrgetter("client_id"), has_cutoff=True),
     Probe(Scope.SUBJECT, attrgetter("sub"), has_cutoff=True),
     Probe(Scope.DEVICE, attrgetter("device")),
     Probe(Scope.FAMILY, attrgetter("sid")),

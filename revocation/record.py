@@ -148,23 +148,25 @@ def shard_of(subject: Subject, shards: int) -> int:
 
 
 @lru_cache(maxsize=1024)
-def digester(key: bytes, scope: str, issuer: str) -> Callable[[str], bytes]:
-    """Return the function that turns an identifier of (scope, issuer) into its 16-byte keyed digest.
+def begun(key: bytes, scope: str, issuer: str) -> blake2b:
+    """The state of a digest of (scope, issuer): a copy that is updated with an identifier has its digest.
 
     `scope` may be any word of at most 16 bytes; those of `Scope` are what the registry matches. BLAKE2b with a key is a
     MAC (RFC 7693, section 2.9); issuer and value cannot run into one another, as the issuer's length is digested first.
     """
     name = issuer.encode("utf-8", "surrogatepass")
-    prefix = blake2b(len(name).to_bytes(4, "big") + name, key=key, digest_size=DIGEST_BYTES, person=scope.encode())
+    return blake2b(len(name).to_bytes(4, "big") + name, key=key, digest_size=DIGEST_BYTES, person=scope.encode())
+
+
+@lru_cache(maxsize=1024)
+def digester(key: bytes, scope: str, issuer: str) -> Callable[[str], bytes]:
+    """Return the function that turns an identifier of (scope, issuer) into its 16-byte keyed digest; see `begun`."""
+    copy = begun(key, scope, issuer).copy
 
     def digest(value: str) -> bytes:
-        state = prefix.copy()
-        try:
-            text = value.encode()
-        except UnicodeEncodeError:
-            # Python's JSON lets half a surrogate pair pass, which a token that was made up may hold.
-            text = value.encode("utf-8", "surrogatepass")
-        state.update(text)
+        state = copy()
+        # Python's JSON lets half a surrogate pair pass, which a token that was made up may hold.
+        state.update(value.encode("utf-8", "surrogatepass"))
         return state.digest()
 
     return digest

@@ -12,10 +12,10 @@ and whatever is heard about it is merged, until both agree.
 
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from functools import lru_cache
+from hashlib import blake2b
 
-from revocation.claims import ALLOW, PROBES, UNKNOWN, Answer, Claims, Probe, answer_of, spares, strength
-from revocation.record import Change, Cursor, Position, Revocation, Scope, State, digester, merge, shard_of
+from revocation.claims import ALLOW, PROBES, UNKNOWN, Answer, Claims, answer_of, spares, strength
+from revocation.record import Change, Cursor, Position, Revocation, Scope, State, begun, merge, shard_of
 from revocation.registry import Snapshot
 from revocation.rows import GENERATIONS, Rows
 
@@ -25,11 +25,10 @@ SWEEP = 1000
 """How many ended entries one `apply` forgets at most, besides one for each of its changes."""
 ISSUERS = 256
 """For how many issuers it is kept what to look up; requests name them, so it must be bounded."""
-FEW = 512
-"""How many digests of clients, keys, and so on are remembered of one issuer."""
 
 RELEASED = State.RELEASED
-Lookup = tuple[Callable[[Claims], str | None], Callable[[str], bytes]]
+Lookup = tuple[Callable[[Claims], str | None], Callable[[], blake2b]]
+"""What identity to look up, and what begins its digest."""
 
 
 class Replica:
@@ -126,12 +125,14 @@ class Replica:
         if lookups is None:
             lookups = self._compile(issuer)
         worst: Revocation | None = None
-        # `revocation.rows.passes`, written out: mostly nothing follows, and a call takes as long as all else here.
+        # `digester` and `passes`, written out: mostly nothing follows, and calls would take as long as all else here.
         sieve, bits = self._only.sieve if self._only is not None else ALWAYS
-        for value_of, digest_of in lookups:
+        for value_of, begin in lookups:
             value = value_of(claims)
             if value is not None:
-                digest = digest_of(value)
+                state = begin()
+                state.update(value.encode("utf-8", "surrogatepass"))
+                digest = state.digest()
                 bit = hash(digest) & bits
                 if sieve[bit >> 3] >> (bit & 7) & 1:
                     found = self._find(digest)
@@ -205,11 +206,7 @@ class Replica:
         for probe in PROBES:
             owner = issuer if probe.of_issuer else ""
             if owner is not None and any(shard.rows.holds(probe.scope) for shard in self._shards):
-                yield probe.value, self._digest(probe, owner)
-
-    def _digest(self, probe: Probe, owner: str) -> Callable[[str], bytes]:
-        digest = digester(self._digest_key, probe.scope, owner)
-        return lru_cache(maxsize=FEW)(digest) if probe.few else digest
+                yield probe.value, begun(self._digest_key, probe.scope, owner).copy
 
 
 ALWAYS = (b"\xff", 7)
