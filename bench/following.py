@@ -35,7 +35,7 @@ def probe(number: int) -> Subject:
 def main() -> None:
     """Follow and report."""
     port, door, replicas, decisions = map(int, sys.argv[1:])
-    # Fifty gateways share this process, and its lock; elsewhere each has a process of its own.
+    # Some gateways share this process, and its lock; elsewhere each has a process of its own.
     sys.setswitchinterval(TURN_SECONDS)
     threading.Thread(target=_end_with_input, daemon=True).start()
     with ExitStack() as stack:
@@ -47,28 +47,24 @@ def main() -> None:
         if not all(client.wait_ready(READY_SECONDS) for client in clients):
             raise RuntimeError("A replica did not come by a snapshot.")
         print("ready", flush=True)
-        refused = [_refused(clients, number) for number in range(decisions)]
+        refused = _refused(clients, decisions)
         print("refused", flush=True)
         touched = _touched(bare, decisions)
-        print(json.dumps({"refused": [list(times) for times in zip(*refused, strict=True)], "touched": touched}))
+        print(json.dumps({"refused": refused, "touched": touched}))
 
 
-def _refused(clients: list[Replica], number: int) -> list[int]:
-    """When each client said deny about the decision of that number."""
-    claims = Claims(iss=ISSUER, sid=f"probe-{number}")
-    moments = [0] * len(clients)
-    waiting = list(enumerate(clients))
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while waiting:
-        if time.monotonic() > deadline:
+def _refused(clients: list[Replica], decisions: int) -> list[list[int]]:
+    """When each client said deny about each decision, the client's in a row; no client waits for another."""
+    claims = [Claims(iss=ISSUER, sid=f"probe-{number}") for number in range(decisions)]
+    moments: list[list[int]] = [[] for _ in clients]
+    last = time.monotonic()
+    while any(len(times) < decisions for times in moments):
+        for client, times in zip(clients, moments, strict=True):
+            while len(times) < decisions and client.check(claims[len(times)]).decision == "deny":
+                times.append(time.time_ns())
+                last = time.monotonic()
+        if time.monotonic() - last > PATIENCE_SECONDS:
             raise RuntimeError("A decision did not arrive.")
-        left = []
-        for at, client in waiting:
-            if client.check(claims).decision == "deny":
-                moments[at] = time.time_ns()
-            else:
-                left.append((at, client))
-        waiting = left
         time.sleep(LOOK_SECONDS)
     return moments
 

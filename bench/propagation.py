@@ -25,7 +25,8 @@ from revocation.redis import RedisRegistry, connect
 from tests.servers.process import end, free_port, start, until
 from tests.servers.redis import redis_server
 
-PROCESSES = 2
+PROCESSES = 10
+"""That replicas are spread over: those of one wait for one another's turn in the interpreter."""
 START_SECONDS = 60
 GAP_SECONDS = (0.02, 0.12)
 """Between two decisions, drawn anew each time, so that they do not keep step with anybody's loop."""

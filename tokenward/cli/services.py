@@ -1,5 +1,6 @@
 """The services: route, worker, origins and api. SIGTERM and SIGINT let them finish what they do, and end."""
 
+import gc
 import logging
 import signal
 import ssl
@@ -110,6 +111,9 @@ def api(*, config: ConfigOption = None, json: JsonLogs = False) -> None:
 def _run(name: str, service: Loop[Any, Any] | Outward) -> None:
     """Turn after turn until a signal comes."""
     stop = threading.Event()
+    # As the API's server does: what was loaded until now stays, and is not looked through for garbage between turns.
+    gc.collect()
+    gc.freeze()
     with _signalled(stop):
         log.info("started", extra={"service": name})
         service.run(stop)
