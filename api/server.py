@@ -27,8 +27,8 @@ STOP_SECONDS = 10.0
 SPARE_DESCRIPTORS = 256
 """For what is no connection of a client: libraries, the registry's connections, the log."""
 TURN_SECONDS = 0.0005
-"""A thread runs so long while another wants to. The follower asks for its turn at each of a dozen steps until a change is
-in the replica; at Python's 5 ms that is too long while the loop answers hundreds of requests."""
+"""A thread runs so long while another wants to. The follower asks for its turn at each of a dozen steps until a change
+is in the replica; at Python's 5 ms that is too long while the loop answers hundreds of requests."""
 NOT_STARTED = "The API did not start; its log says why."
 
 
