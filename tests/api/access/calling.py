@@ -13,10 +13,12 @@ import trustme
 from api.access.access import Access, Caller, HashedKey
 from api.access.grants import granted
 from api.access.principal import Verb
+from api.crowdsec.mount import CrowdSec
 from api.profiles import Profile
 from api.protocols.ssf.desk import Desk
 from api.protocols.ssf.transmitter import Transmitter
 from api.server import Tls
+from revocation.names import MemoryNames
 from revocation.ssf.memory import MemoryStore
 from revocation.ssf.receivers import Receiver
 from tests.api.running import HOUR, ISSUER, NOW, Running, running
@@ -29,6 +31,8 @@ STRANGE = "https://idp.example.com/realms/other"
 OPERATORS = "https://idp.example.com/realms/operators"
 AUDIENCE = "tokenward"
 TENANT, OPERATOR = SigningKey("k1"), SigningKey("o1", number=1)
+BOUNCERS = "/crowdsec"
+"""Where CrowdSec's bouncers ask."""
 GATEWAY = "gateway-7"
 """The common name of the certificate."""
 
@@ -195,6 +199,7 @@ def protected(folder: Path, access: Access = ACCESS, **more: object) -> Iterator
                 access=access,
                 tls=tls,
                 ssf=Desk(MemoryStore(), TRANSMITTER, lambda: NOW),
+                crowdsec=CrowdSec(BOUNCERS, MemoryNames()),
                 trust=trust,
                 ready=False,
                 **more,  # type: ignore[arg-type]
