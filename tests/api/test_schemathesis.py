@@ -6,10 +6,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
+from api.protocols.ssf.desk import Desk
+from revocation.ssf.memory import MemoryStore
+from tests.api.access.calling import ACCESS, TRANSMITTER, key_of
 from tests.api.crowdsec.condemning import CROWD, THIEF, Condemning, condemning
 from tests.api.gates import PROFILES, SIGNER
-from tests.api.running import entry
+from tests.api.running import NOW, entry
 from tests.api.verifying import trusted
 from tests.servers.issuer import issuing
 
@@ -27,13 +31,17 @@ ENDLESS = "/v1/revocations/stream"
 NOT_WRITTEN = ("/v1/ssf/events", "/v1/bulk/{bulk}/parts/{part}")
 """Bodies of media types that schemathesis cannot write: `tests/api/protocols/test_push.py` and `tests/api/bulk` have
 malformed ones."""
-EXAMPLES, SEED, SECONDS = 60, 20_260_726, 240
+EXAMPLES, SEED, SECONDS = 40, 20_260_726, 240
 
 
 @pytest.fixture(scope="module")
 def api() -> Iterator[Condemning]:
-    """An API with everything that can be switched on, and something in it."""
-    with issuing(SIGNER) as issuer, condemning(issuers=[trusted(issuer.uri)], profiles=PROFILES) as mount:
+    """An API with everything that can be switched on, something in it, and a caller who may do all of it."""
+    desk = Desk(MemoryStore(), replace(TRANSMITTER, poll_wait_s=0.5), lambda: NOW)
+    with (
+        issuing(SIGNER) as issuer,
+        condemning(issuers=[trusted(issuer.uri)], profiles=PROFILES, access=ACCESS, ssf=desk) as mount,
+    ):
         mount.condemn(THIEF, CROWD)
         mount.api.refuse(*(entry(f"s{number}") for number in range(50)))
         yield mount
@@ -43,11 +51,12 @@ def api() -> Iterator[Condemning]:
 def test_schemathesis_finds_nothing(api: Condemning, tmp_path: Path) -> None:
     """No 500, no status, type or body that is not in the document, and nothing taken that it calls wrong."""
     command = [sys.executable, "-m", "schemathesis.cli", "run", f"{api.api.address.url}/openapi.json"]
+    shown = ["--header", f"X-Api-Key: {key_of('all')}"]
     bounds = ["--max-examples", str(EXAMPLES), "--seed", str(SEED), "--generation-deterministic", "--workers", "1"]
     left_out = [word for path in (ENDLESS, *NOT_WRITTEN) for word in ("--exclude-path", path)]
     shape = ["--phases", "examples,coverage,fuzzing", *left_out, "--continue-on-failure", "--no-color"]
     found = subprocess.run(
-        [*command, "--checks", ",".join(CHECKS), *bounds, *shape, "--request-timeout", "10"],
+        [*command, *shown, "--checks", ",".join(CHECKS), *bounds, *shape, "--request-timeout", "10"],
         cwd=tmp_path,
         capture_output=True,
         text=True,
