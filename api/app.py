@@ -45,6 +45,7 @@ from api.routes.service import service_routes
 from api.tokens import Tokens
 from api.trust import TrustedIssuer
 from api.view import RegistryView
+from api.writes.metrics import WriteCollector
 from api.writes.whole import Deciding, Writes
 from revocation.followers import Followers
 from revocation.names import Sealer
@@ -166,6 +167,7 @@ def create_app(
     on_refused: OnRefused | None = None,
     protocols: InboundSettings | None = None,
     seen: Seen | None = None,
+    closing: Sequence[Callable[[], None]] = (),
 ) -> Api:
     """Build the application. Its lifespan starts and stops `followers`, which fill `replica` from `registry`'s shards.
 
@@ -175,6 +177,7 @@ def create_app(
     the registrar of `writes`. `access` says who may come at all; refused attempts are told to `on_refused`, which may
     block. `protocols` is what OAuth's and SSF's routes go by; `seen` holds which security events were taken, for all
     processes of one registry. `crowdsec` says where bouncers ask. `ssf` serves receivers of our own events.
+    `closing` is called last, when nothing uses what it closes any more; it may block, within a bound of its own.
 
     Raises:
         ValueError: a route has no rule, or a rule no route.
@@ -208,12 +211,13 @@ def create_app(
     shown.register(AccessCollector(gate, authenticator, refusals))
     view = RegistryView(replica, registry, clock, digest_key)
     deciding = writes.served(view)
+    shown.register(WriteCollector(deciding.approvals, deciding.runner))
     fastapi = FastAPI(
         title="Tokenward",
         summary=SUMMARY,
         description=DESCRIPTION,
         version=version,
-        lifespan=_following(followers, feed, (tokens, inbound, refusals, deciding)),
+        lifespan=_following(followers, feed, (tokens, inbound, refusals, deciding), closing),
         redoc_url=None,
     )
     fastapi.include_router(revocation_routes(view))
@@ -241,7 +245,10 @@ def _desk(
 
 
 def _following(
-    followers: Followers, feed: Feed, tasks: Sequence[Tokens | Inbound | Refusals | Deciding]
+    followers: Followers,
+    feed: Feed,
+    tasks: Sequence[Tokens | Inbound | Refusals | Deciding],
+    closing: Sequence[Callable[[], None]],
 ) -> Callable[[FastAPI], Any]:
     """The lifespan: requests are taken at once; `/readyz` says when the first snapshot has come."""
 
@@ -257,5 +264,7 @@ def _following(
             for task in reversed(tasks):
                 await task.stop()
             await run_in_threadpool(followers.stop)
+            for close in closing:
+                await run_in_threadpool(close)
 
     return lifespan

@@ -1,23 +1,11 @@
 """What Prometheus reads of this process: plain numbers that the hot path counts, collected when they are asked for."""
 
-from collections.abc import Callable, Iterator
-from typing import NamedTuple, Protocol
+from collections.abc import Callable
+from typing import Protocol
 
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
-from prometheus_client.registry import Collector
-
+from api.sampled import Described, Sampled, Samples, by_word
 from api.tokens import Tokens
 from revocation.replica import Replica
-
-
-class Described(NamedTuple):
-    """One metric as it is promised: its name on the wire, its labels, its meaning."""
-
-    name: str
-    kind: str
-    labels: tuple[str, ...]
-    meaning: str
-
 
 METRICS = (
     Described("tokenward_check_total", "counter", ("decision",), "Tokens checked, by decision: allow, step_up, deny."),
@@ -130,8 +118,10 @@ class Counts:
         self.tokens[reason] = self.tokens.get(reason, 0) + 1
 
 
-class ApiCollector(Collector):
-    """Turns counts and the replica's state into metrics, once a scrape."""
+class ApiCollector(Sampled):
+    """Shows what was counted, and the replica's state."""
+
+    described = METRICS
 
     def __init__(
         self, counts: Counts, replica: Replica, follower: Follows, clock: Callable[[], int], tokens: Tokens
@@ -142,21 +132,8 @@ class ApiCollector(Collector):
         self._follower = follower
         self._clock = clock
 
-    def describe(self) -> Iterator[Metric]:
-        """The families, so that registering this collector finds clashes of names."""
-        return (_family(metric) for metric in METRICS)
-
-    def collect(self) -> Iterator[Metric]:
-        """All families of `METRICS`, in their order."""
-        samples = self._samples()
-        for metric in METRICS:
-            family = _family(metric)
-            for labels, value in samples[metric.name].items():
-                family.add_metric(labels, value)
-            yield family
-
-    def _samples(self) -> dict[str, dict[tuple[str, ...], float]]:
-        """Metric -> label values -> value. Copies are taken, as the event loop counts on meanwhile."""
+    def samples(self) -> dict[str, Samples]:
+        """As `Sampled` says; the event loop counts on meanwhile."""
         counts, replica = self._counts, self._replica
         requests = counts.requests.copy()
         requests |= {("/v1/check", 200): sum(counts.single.values()), ("/v1/check/batch", 200): counts.batches}
@@ -170,11 +147,11 @@ class ApiCollector(Collector):
             "tokenward_http_requests_total": {
                 (route, str(status)): count for (route, status), count in requests.items()
             },
-            "tokenward_http_refused_total": {(slug,): count for slug, count in counts.refusals.copy().items()},
+            "tokenward_http_refused_total": by_word(counts.refusals.copy()),
             "tokenward_authz_total": {
                 (profile, status): count for (profile, status), count in counts.authz.copy().items()
             },
-            "tokenward_token_refused_total": {(reason,): count for reason, count in counts.tokens.copy().items()},
+            "tokenward_token_refused_total": by_word(counts.tokens.copy()),
             "tokenward_tokens_remembered": {(): len(self._tokens)},
             "tokenward_jwks_fetches_total": {
                 (iss, outcome): count
@@ -194,8 +171,3 @@ class ApiCollector(Collector):
             "tokenward_replica_resyncs_total": {(): self._follower.resyncs},
             "tokenward_replica_failures_total": {(): self._follower.failures},
         }
-
-
-def _family(metric: Described) -> CounterMetricFamily | GaugeMetricFamily:
-    kind = CounterMetricFamily if metric.kind == "counter" else GaugeMetricFamily
-    return kind(metric.name, metric.meaning, labels=metric.labels)

@@ -14,12 +14,14 @@ from api.crowdsec.metrics import BOUNCER_METRICS
 from api.feed.metrics import FEED_METRICS
 from api.metrics import METRICS as API_METRICS
 from api.protocols.metrics import PROTOCOL_METRICS
+from api.writes.metrics import WRITE_METRICS
 from tokenward.access_sections import KeySettings, PrincipalSettings
 from tokenward.inbound_sections import TransmitterSettings
 from tokenward.metrics import NOTIFY, ORIGINS, ROUTE, WORKER
 from tokenward.outward_sections import ReceiverSettings
 from tokenward.sections import Sections
 from tokenward.settings import PREFIX
+from tokenward.telling import TELLING_METRICS
 from tokenward.token_sections import AuthzSettings, IssuerSettings
 
 MADE = "*Made from the code by `tokenward settings --docs docs`; a test fails when it is older than the code.*"
@@ -175,15 +177,22 @@ def settings_page() -> str:
     return "\n\n".join(parts) + "\n"
 
 
+API = (
+    *API_METRICS,
+    *FEED_METRICS,
+    *PROTOCOL_METRICS,
+    *BOUNCER_METRICS,
+    *ACCESS_METRICS,
+    *WRITE_METRICS,
+    *TELLING_METRICS,
+)
+
+
 def metrics_page() -> str:
     """`docs/metrics.md`."""
     parts = ["# Metrics", MADE, "Prometheus' conventions; all names begin with `tokenward_`."]
     services = (
-        (
-            "`tokenward api`",
-            "Served at `/metrics` of the API.",
-            API_METRICS + FEED_METRICS + PROTOCOL_METRICS + BOUNCER_METRICS + ACCESS_METRICS,
-        ),
+        ("`tokenward api`", "Served at `/metrics` of the API.", API),
         ("`tokenward worker`", "Served at `/metrics` of `metrics.worker_port`.", WORKER),
         ("`tokenward origins`", "Served at `/metrics` of `metrics.origins_port`.", ORIGINS),
         ("`tokenward route`", "Served at `/metrics` of `metrics.route_port`.", ROUTE),
@@ -194,8 +203,6 @@ def metrics_page() -> str:
         parts += [f"## {service}", where, _table(("name", "kind", "labels", "meaning"), cells)]
     return "\n\n".join(parts) + "\n"
 
-
-API = API_METRICS + FEED_METRICS + PROTOCOL_METRICS + ACCESS_METRICS
 
 PAGES = {"settings.md": settings_page, "metrics.md": metrics_page}
 """File name -> what it must hold."""

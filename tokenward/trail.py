@@ -32,6 +32,8 @@ AWAY = "The audit trail does not answer, so nothing was changed; try again."
 class NoTrail:
     """What is written is forgotten: `audit.mode` is `off`."""
 
+    written, failed = 0, 0
+
     def write(self, events: Sequence[Event]) -> None:
         """Do nothing."""
 

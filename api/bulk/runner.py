@@ -46,6 +46,9 @@ class Runner:
         self._name = name
         self._aside = aside_seconds
         self._idle = idle_seconds
+        #: Identities gone through here, and how often something did not answer.
+        self.identities = {"done": 0, "undone": 0}
+        self.failures = 0
         self._stopping = threading.Event()
         self._wake = threading.Event()
         self._thread = threading.Thread(target=self._run, name="bulk", daemon=True)
@@ -85,10 +88,12 @@ class Runner:
                 worked = self.step()
             except (RegistryError, PendingFull) as error:
                 log.warning("bulk waits", extra={"error": type(error).__name__})
+                self.failures += 1
                 worked = False
             except Exception:
                 # Whatever it is, it must not end what other bulks wait for.
                 log.exception("bulk failed")
+                self.failures += 1
                 worked = False
             if not worked:
                 self._wake.wait(self._idle)
@@ -136,6 +141,7 @@ class Runner:
             self._registrar.carry_out(
                 bulk.by, entries, action=bulk.action, via="bulk", reason=bulk.reason, request=bulk.id
             )
+        self.identities["done"] += len(subjects)
         changed = sum(chunks.counts(entry, bulk) for entry in found)
         return msgspec.structs.replace(bulk, done=bulk.done + len(subjects), changed=bulk.changed + changed)
 
@@ -153,4 +159,5 @@ class Runner:
             self._registrar.carry_out(
                 bulk.undone_by, entries, action="undo", via="bulk", reason=bulk.undone_because, request=bulk.id
             )
+        self.identities["undone"] += len(subjects)
         return msgspec.structs.replace(bulk, done=line)

@@ -8,7 +8,7 @@ from prometheus_client.registry import Collector
 
 from api.feed.feed import Feed
 from api.feed.replicas import BUCKETS, Standing
-from api.metrics import Described
+from api.sampled import Described, Samples
 
 NAMED = 100
 """Replicas that get a time series of their own: those that lag most."""
@@ -38,8 +38,6 @@ FEED_METRICS = (
     ),
     Described("tokenward_feed_resyncs_total", "counter", (), "Readers that were sent for a snapshot."),
 )
-
-Samples = dict[tuple[str, ...], float]
 
 
 class FeedCollector(Collector):

@@ -18,11 +18,11 @@ class ProtocolCounts:
         #: What became of global token revocations.
         self.ended: Counter[str] = Counter()
         #: Security events by (transmitter, event, outcome).
-        self.events: Counter[tuple[str, str, str]] = Counter()
+        self.events: Counter[tuple[str, ...]] = Counter()
         #: Security event tokens that were not taken, by code.
         self.refused: Counter[str] = Counter()
         #: Requests that nothing could be said about, by (route, what was away).
-        self.unavailable: Counter[tuple[str, str]] = Counter()
+        self.unavailable: Counter[tuple[str, ...]] = Counter()
 
     def away(self, route: str, reason: str) -> None:
         """Count a request that could not be served now."""

@@ -8,6 +8,7 @@ that ends in between leaves it there; approving it again does the rest, which is
 """
 
 import secrets
+import threading
 from collections.abc import Callable
 from typing import Literal
 
@@ -80,6 +81,9 @@ class Approvals:
         self.carriers: dict[str, Carry] = {"revoke": self._carry_wish, "release": self._carry_wish}
         #: Whoever is told of a rejection.
         self.rejecters: dict[str, Carry] = {}
+        #: Steps that were taken here.
+        self.steps = {"asked": 0, "approved": 0, "rejected": 0}
+        self._counting = threading.Lock()
 
     def ask(
         self,
@@ -117,6 +121,7 @@ class Approvals:
         document = self._pending.make(KIND, approval.id, _encoder.encode(approval), approval.ends_at, now, MOST)
         if document is None:
             raise Refused(DECIDED)
+        self._count("asked")
         return Seen(approval, document)
 
     def every(self, by: Principal) -> list[Seen]:
@@ -149,7 +154,9 @@ class Approvals:
         seen = self._decide(seen, "approving", by, reason)
         self._note(by, "approve", seen.approval, reason)
         self.carriers[seen.approval.action](seen.approval)
-        return self._decide(seen, "approved", by, reason)
+        seen = self._decide(seen, "approved", by, reason)
+        self._count("approved")
+        return seen
 
     def reject(self, by: Principal, name: str, reason: str, if_match: str | None = None) -> Seen:
         """Let it be. Whoever asked for it may take it back so.
@@ -159,6 +166,7 @@ class Approvals:
         """
         seen = self._decidable(by, name, reason, if_match, {"waiting"}, own=True)
         seen = self._decide(seen, "rejected", by, reason)
+        self._count("rejected")
         self._note(by, "reject", seen.approval, reason)
         told = self.rejecters.get(seen.approval.action)
         if told is not None:
@@ -204,6 +212,11 @@ class Approvals:
     def _carry_wish(self, approval: Approval) -> None:
         if approval.wish is not None:
             carry(self._registrar, approval.by, approval.wish, approval.id)
+
+    def _count(self, step: str) -> None:
+        """Requests are served by several threads."""
+        with self._counting:
+            self.steps[step] += 1
 
     def _note(self, by: Principal, action: str, approval: Approval, reason: str) -> None:
         touched = ",".join(sorted({scope.value for scope, _ in approval.touched}))

@@ -57,14 +57,15 @@ class Writes:
         office = Office(self.registrar, approvals, bulks, runner, self.terms, self.approval_lines)
         router = write_routes(Desk(self.registrar, approvals, self.terms, self.remember), once)
         router.include_router(bulk_routes(office, once, view))
-        return Deciding(router, runner)
+        return Deciding(router, runner, approvals)
 
 
 class Deciding(NamedTuple):
-    """The routes, and the thread that carries bulks out."""
+    """The routes, the thread that carries bulks out, and what waits for a second person."""
 
     router: APIRouter
     runner: Runner
+    approvals: Approvals
 
     def start(self) -> None:
         """Begin to carry bulks out."""

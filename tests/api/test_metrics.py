@@ -10,6 +10,7 @@ from api.crowdsec.metrics import BOUNCER_METRICS
 from api.feed.metrics import FEED_METRICS
 from api.metrics import METRICS
 from api.protocols.metrics import PROTOCOL_METRICS
+from api.writes.metrics import WRITE_METRICS
 from revocation.record import State
 from tests.api.running import KEY, Running, clock, entry
 
@@ -73,7 +74,7 @@ def test_what_is_shown_is_what_is_promised(fresh: Running) -> None:
 
     assert [
         (metric.name.removesuffix("_total"), metric.kind, metric.meaning)
-        for metric in METRICS + FEED_METRICS + PROTOCOL_METRICS + BOUNCER_METRICS + ACCESS_METRICS
+        for metric in METRICS + FEED_METRICS + PROTOCOL_METRICS + BOUNCER_METRICS + ACCESS_METRICS + WRITE_METRICS
     ] == families
 
 

@@ -12,10 +12,10 @@ from api.access.principal import Verb
 from tests.documents import blocks
 from tests.tokenward.command import KEY as DIGEST_KEY
 from tests.tokenward.command import tokenward
+from tokenward.api_wiring import access_of
 from tokenward.doctor.access import DAY_MS, examine_access
 from tokenward.faults import Failure
 from tokenward.settings import Settings, read_settings
-from tokenward.wiring import access_of
 
 ISS = "https://idp.example/realms/acme"
 NOW = 1_795_427_100_000

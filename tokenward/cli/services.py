@@ -16,6 +16,7 @@ from kafka.errors import FencedInstanceIdError, KafkaError
 from api.server import Address, run
 from ingest.loop import Loop
 from tokenward import logs
+from tokenward.api_wiring import api_of, tls_of
 from tokenward.cli.common import ConfigOption
 from tokenward.faults import Failure
 from tokenward.goings_on import told
@@ -23,13 +24,11 @@ from tokenward.metrics import NOTIFY, ORIGINS, ROUTE, WORKER, Publisher, served
 from tokenward.outward_wiring import Outward
 from tokenward.settings import Settings, read_settings
 from tokenward.wiring import (
-    api_of,
     notifier_of,
     origins_of,
     policy_of,
     registry_of,
     route_of,
-    tls_of,
     worker_of,
 )
 

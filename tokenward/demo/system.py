@@ -11,12 +11,13 @@ from kafka import KafkaProducer
 
 from api.server import Address, serving
 from ingest.report import RouteReport, StepReport
+from tokenward.api_wiring import api_of
 from tokenward.faults import Failure
 from tokenward.goings_on import told
 from tokenward.settings import Settings
 from tokenward.simulate.simulation import KEYCLOAK_ISS, OTHER_ISS
 from tokenward.stack import embedded_stack
-from tokenward.wiring import api_of, origins_of, policy_of, producer_options, registry_of, route_of, worker_of
+from tokenward.wiring import origins_of, policy_of, producer_options, registry_of, route_of, worker_of
 
 KEYCLOAK_TOPIC = "keycloak.events"
 OTHER_TOPIC = "login.events"

@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 
 from api.access.access import Access, Caller, HashedKey, is_loopback
+from tokenward.api_wiring import access_of
 from tokenward.doctor.finding import Finding, fail, ok, warn
 from tokenward.faults import Failure
 from tokenward.settings import Settings
-from tokenward.wiring import access_of, clock
+from tokenward.wiring import clock
 
 DAY_MS = 86_400_000
 SOON_DAYS = 14

@@ -58,6 +58,25 @@ def test_it_waits_for_somebody_else(acted: Running) -> None:
     assert 200 == stands(acted, waiting)
 
 
+def test_steps_are_counted(acted: Running) -> None:
+    """What was asked for, approved and rejected can be watched; what was refused is none of these."""
+
+    def steps() -> list[float]:
+        told = [
+            acted.metrics.get_sample_value("tokenward_approvals_total", {"step": word})
+            for word in ("asked", "approved", "rejected")
+        ]
+        return [value for value in told if value is not None]
+
+    before = steps()
+    waiting, other = brake(acted), brake(acted, comment="Once more.")
+    decide(acted, waiting, "approve", "ann")
+    decide(acted, waiting, "approve", "bob")
+    decide(acted, other, "reject", "bob")
+
+    assert [2, 1, 1] == [after - earlier for earlier, after in zip(before, steps(), strict=True)]
+
+
 def test_both_persons_stand_in_the_trail(acted: Running) -> None:
     """Who asked, who approved, and the decision under the name of the one who asked, all with the approval's id."""
     waiting = brake(acted, comment="Breach.")
