@@ -31,6 +31,9 @@ QUESTIONS = 500
 KNOWN_BAD = 25
 """One in so many questions is about a session that is refused."""
 BATCH = 10_000
+POLLS = 2_000
+EMPTY_LINES = 2
+"""Of an answer without changes: its head and its end."""
 START_SECONDS = 60
 STOP_SECONDS = 15
 
@@ -50,6 +53,7 @@ def run(args: Sequence[str]) -> Figures:
             references.append(_round(bare, questions, options.seconds))
             values.append(_round(subject, questions, options.seconds))
         batch = [_batch(subject, questions) for _ in range(options.rounds)]
+        empty = _empty_poll(subject, questions[1])
         half = _half_load(subject, questions, statistics.median(one.load.per_second for one in values) / 2, options)
     return compared(
         "api",
@@ -66,6 +70,7 @@ def run(args: Sequence[str]) -> Figures:
         reference_cpu_us=_median(one.cpu_us for one in references),
         half_load_p99_ms=half,
         batch_tokens_per_second=round(statistics.median(batch)),
+        empty_poll_cpu_us=empty,
     )
 
 
@@ -147,6 +152,22 @@ def _batch(served: Served, questions: Sequence[bytes]) -> float:
     if answered.status != 200:
         raise RuntimeError(f"A batch was answered with {answered.status}.")
     return BATCH / took
+
+
+def _empty_poll(served: Served, question: bytes) -> float | None:
+    """Microseconds of the server's own time that a poll takes which finds nothing."""
+    connection = HTTPConnection("127.0.0.1", served.port, timeout=30)
+    with contextlib.closing(connection):
+        connection.request("POST", "/v1/check", question, {"Content-Type": "application/json", **_shown(served.key)})
+        place = json.loads(connection.getresponse().read())["registry"]
+        path = f"/v1/revocations/changes?cursor={place['epoch']}:{place['seq']}&wait=0"
+        before = cpu_seconds(served.process)
+        for _ in range(POLLS):
+            connection.request("GET", path, headers=_shown(served.key))
+            if connection.getresponse().read().count(b"\n") != EMPTY_LINES:
+                raise RuntimeError("A poll found something.")
+        after = cpu_seconds(served.process)
+    return None if before is None or after is None else round(1e6 * (after - before) / POLLS, 1)
 
 
 @contextlib.contextmanager

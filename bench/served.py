@@ -37,7 +37,7 @@ KEYED = Access(
     callers=(
         Caller(
             name="bench",
-            verbs=frozenset({Verb.CHECK, Verb.READ}),
+            verbs=frozenset({Verb.CHECK, Verb.READ, Verb.FOLLOW}),
             issuers=None,
             keys=(HashedKey(sha256(API_KEY.encode()).digest()),),
         ),
