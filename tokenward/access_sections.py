@@ -91,13 +91,19 @@ class AccessSettings(Section):
     requests: int = Field(
         default=600, ge=1, le=1_000_000, description="Most administrative requests of one caller within `window_s`."
     )
+    events: int = Field(
+        default=6_000,
+        ge=1,
+        le=1_000_000,
+        description="Most security events that are pushed from one address within `window_s`, good ones or not.",
+    )
     failures: int = Field(
         default=30,
         ge=1,
         le=100_000,
         description="Most wrong credentials from one address within `window_s`; then unknown ones are not looked at.",
     )
-    window_s: int = Field(default=60, ge=1, le=86_400, description="The time that both are counted in, seconds.")
+    window_s: int = Field(default=60, ge=1, le=86_400, description="The time that all three are counted in, seconds.")
     approval_scopes: tuple[ScopeSlug, ...] = Field(
         default=("issuer", "client"),
         description="Scopes that are revoked and released over the API only when a second person agrees; `[]`: none.",
@@ -129,6 +135,7 @@ def access_by(settings: AccessSettings, principals: Mapping[str, PrincipalSettin
         tenants=tenants,
         sign_out_url=settings.sign_out_url,
         requests=settings.requests,
+        events=settings.events,
         failures=settings.failures,
         window_s=settings.window_s,
     )

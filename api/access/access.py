@@ -83,6 +83,8 @@ class Access:
     sign_out_url: str | None = None
     #: Administrative requests of one caller within `window_s`.
     requests: int = 600
+    #: Requests from one address within `window_s` to routes whose caller only a signature shows: pushed events.
+    events: int = 6_000
     #: Wrong credentials from one address within `window_s` before no unknown ones are looked at.
     failures: int = 30
     window_s: int = 60

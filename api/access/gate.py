@@ -2,6 +2,7 @@
 
     rule? ──► credential remembered? ──► else proven ──► verb and reach ──► limit ──► the route
      └► 401, then 404 or 405              └► 401, 429        └► 403           └► 429
+     └────── the route proves who sent it: nobody is asked, the address is counted ────────^
 
 Whatever is refused says no more than that it is. A wrong credential costs its address one of few attempts; when those
 are used up, only credentials that are remembered are let in from there, so that who guesses locks nobody out.
@@ -9,10 +10,11 @@ are used up, only credentials that are remembered are let in from there, so that
 
 from collections.abc import Callable
 from ipaddress import ip_address, ip_network
+from typing import NamedTuple
 
 from api.access.access import Access
 from api.access.authenticate import Authenticator, Known, Unproven
-from api.access.buckets import Buckets, Taken
+from api.access.buckets import Buckets
 from api.access.credentials import Field, field_of
 from api.access.principal import OPEN, Principal
 from api.access.refused import Refusals
@@ -47,6 +49,18 @@ class _Turned(Exception):  # noqa: N818 - named after what happened: turned away
         self.headers = headers
 
 
+class _Limit(NamedTuple):
+    """How often somebody may ask, and the same as answers say it."""
+
+    buckets: Buckets
+    word: bytes
+    policy: bytes
+
+
+def _limit(word: bytes, quota: int, window_s: int) -> _Limit:
+    return _Limit(Buckets(quota, window_s), word, b'"%b";q=%d;w=%d' % (word, quota, window_s))
+
+
 class Gate:
     """Puts the principal into each request that may go on. `clock` gives epoch milliseconds; all on one event loop."""
 
@@ -67,8 +81,8 @@ class Gate:
         self._clock = clock
         self._attempts = Buckets(access.failures, access.window_s)
         self._told = Buckets(access.failures, access.window_s)
-        self._limits = Buckets(access.requests, access.window_s)
-        self._policy = b'"caller";q=%d;w=%d' % (access.requests, access.window_s)
+        self._of_caller = _limit(b"caller", access.requests, access.window_s)
+        self._of_address = _limit(b"address", access.events, access.window_s)
         #: Refused requests by why.
         self.refused: dict[str, int] = {}
 
@@ -83,6 +97,8 @@ class Gate:
         if self._open:
             state["principal"] = OPEN
             return True
+        if rule.asks is Ask.OWN:
+            return False
         known = None if rule.administrative else self._known(scope, rule)
         if known is None:
             return rule.is_free
@@ -109,6 +125,8 @@ class Gate:
         try:
             if self._open:
                 principal = OPEN
+            elif rule.asks is Ask.OWN:
+                return self._limited(scope, send, None, rule)
             else:
                 field = _field(scope, rule)
                 principal = _permitted(await self._principal(scope, field), rule)
@@ -148,10 +166,15 @@ class Gate:
         except Unverifiable:
             raise _Turned(UNVERIFIABLE, "unverifiable") from None
 
-    def _limited(self, scope: Scope, send: Send, principal: Principal, rule: Rule) -> Send:
-        """The same `send`, which tells the caller what is left, and the trail what the route refuses."""
-        taken = self._limits.take(principal.name, self._clock())
-        told = ((b"ratelimit-policy", self._policy), (b"ratelimit", b'"caller";r=%d;t=%d' % _left(taken)))
+    def _limited(self, scope: Scope, send: Send, principal: Principal | None, rule: Rule) -> Send:
+        """The same `send`, which tells the caller what is left, and the trail what the route refuses.
+
+        Whom nobody knows yet is counted by address.
+        """
+        limit, name = (self._of_address, _peer(scope)) if principal is None else (self._of_caller, principal.name)
+        taken = limit.buckets.take(name, self._clock())
+        left = b'"%b";r=%d;t=%d' % (limit.word, taken.left, taken.seconds)
+        told = ((b"ratelimit-policy", limit.policy), (b"ratelimit", left))
         if not taken.allowed:
             raise _Turned(RATE_LIMITED, "rate_limited", principal, (*told, *_retry(taken.seconds)))
 
@@ -226,10 +249,6 @@ def _challenge(field: Field | None) -> Header:
 
 def _retry(seconds: int) -> tuple[Header, ...]:
     return ((b"retry-after", b"%d" % max(1, seconds)),)
-
-
-def _left(taken: Taken) -> tuple[int, int]:
-    return taken.left, taken.seconds
 
 
 def _peer(scope: Scope) -> str:

@@ -26,7 +26,7 @@ class Ask(StrEnum):
 
     #: Nothing: everybody may know the answer.
     NOTHING = "nothing"
-    #: The route looks at what it is given by itself, such as a signed event; the gate lets everybody come to it.
+    #: The route looks at what it is given by itself, such as a signed event; the gate counts each address's requests.
     OWN = "own"
     #: To be somebody.
     ANYBODY = "anybody"
@@ -52,7 +52,7 @@ class Rule(NamedTuple):
 
     @property
     def is_free(self) -> bool:
-        """Whether the gate lets everybody come."""
+        """Whether the gate asks nobody who comes."""
         return self.asks is Ask.NOTHING or self.asks is Ask.OWN
 
     def permits(self, principal: Principal) -> bool:

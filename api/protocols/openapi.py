@@ -107,7 +107,10 @@ def protocol_paths() -> Json:
                 },
                 {"202": {"description": "It was acted upon."}}
                 | {str(status): _json("It is not taken.", _EVENT_FAULT, REFUSED_EVENT) for status in (400, 413, 415)}
-                | {"503": {"description": "It should come again; see `Retry-After`."}},
+                | {
+                    "429": {"description": "Too many came from this address; it should come again, see `Retry-After`."},
+                    "503": {"description": "It should come again; see `Retry-After`."},
+                },
             )
         },
     }

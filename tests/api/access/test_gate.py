@@ -180,6 +180,25 @@ def test_checks_are_not_limited(few: Running) -> None:
     assert [200] * 9 == answers
 
 
+def test_pushed_events_are_limited_by_address(trail: Trail) -> None:
+    """A signature has to be verified to know its sender: too many are told to come again, a known key or not."""
+    now = [NOW]
+    with running(access=replace(FEW, events=3), on_refused=trail, check_clock=lambda: now[0]) as api:
+        sent = {"content": b"x", "headers": {"Content-Type": "application/secevent+jwt"}}
+        known = {**sent, "headers": {**sent["headers"], **shown("all")}}  # type: ignore[dict-item]
+        api.http.get("/readyz", headers=shown("all"))
+        answers = [api.http.post("/v1/ssf/events", **some) for some in (sent, known, sent, sent, known)]  # type: ignore[arg-type]
+        others = api.http.get(READS, headers=shown("all")).status_code
+        now[0] += 20_000
+        again = api.http.post("/v1/ssf/events", **sent)  # type: ignore[arg-type]
+        until(lambda: bool(trail.told), "the trail is told", seconds=5)
+
+    assert [400, 400, 400, 429, 429] == [answer.status_code for answer in answers]
+    assert ('"address";q=3;w=60', "20") == (answers[3].headers["ratelimit-policy"], answers[3].headers["retry-after"])
+    assert (200, 400) == (others, again.status_code)
+    assert (None, "/v1/ssf/events", "rate_limited") == trail.told[0]
+
+
 def test_guessing_ends_and_locks_nobody_out(few: Running) -> None:
     """After two wrong keys no unknown one is looked at, not even a good one; whoever was known goes on."""
     few.http.get("/readyz", headers=shown("all"))
