@@ -2,7 +2,7 @@
 
 `{"sub_id": {"format": "iss_sub", "iss": "…", "sub": "…"}}`, or `subject` instead of `sub_id`, as Auth0 and older drafts
 have it. What follows is an entry about the person: every token of a login up to now is refused, and the person signs in
-again. A provider that is the caller has ended its own sessions; another one is told by `tokenward notify`.
+again. It is not told on: providers that tell us what we tell them would never come to an end.
 
 | answer | when |
 |---|---|
