@@ -3,31 +3,19 @@
 Formats are those of RFC 9493 and of SSF 1.0, sections 3.3 and 3.5.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, Literal
 
+from revocation.identifiers import FORMATS, MOST_MEMBERS, VALUE_CHARS
 from revocation.ssf.identity import Identity
 
 Shape = Literal["complex", "iss_sub"]
 Json = dict[str, Any]
 
-MEMBERS: Mapping[str, tuple[str, ...]] = {
-    "account": ("uri",),
-    "email": ("email",),
-    "iss_sub": ("iss", "sub"),
-    "opaque": ("id",),
-    "phone_number": ("phone_number",),
-    "phone": ("phone_number",),  # so in one of SSF's own examples
-    "did": ("url",),
-    "uri": ("uri",),
-    "jwt_id": ("iss", "jti"),
-    "saml_assertion_id": ("issuer", "assertion_id"),
+MEMBERS = {form: members for form, members in FORMATS.items() if form != "oauth_token"} | {
+    "phone": FORMATS["phone_number"]  # so in one of SSF's own examples
 }
-"""The members of each simple format; each is a text that is not empty."""
-LONGEST = 1024
-"""Characters of one value."""
-MOST_PARTS = 16
-"""Members of a complex subject, identifiers of an alias, addresses."""
+"""The members of each simple format that may be named here; no receiver leaves us a token."""
 
 
 def opaque(identifier: str) -> Json:
@@ -58,7 +46,7 @@ def is_subject(value: object) -> bool:
     parts = [part for name, part in value.items() if name != "format"]
     match value["format"]:
         case "complex":
-            return 0 < len(parts) <= MOST_PARTS and all(map(_is_simple, parts))
+            return 0 < len(parts) <= MOST_MEMBERS and all(map(_is_simple, parts))
         case "aliases":
             return value.keys() == {"format", "identifiers"} and _are(_is_simple, parts[0])
         case "ip-addresses":
@@ -80,7 +68,7 @@ def _is_simple(value: object) -> bool:
 
 
 def _are(kind: Callable[[object], bool], listed: object) -> bool:
-    return isinstance(listed, list) and 0 < len(listed) <= MOST_PARTS and all(map(kind, listed))
+    return isinstance(listed, list) and 0 < len(listed) <= MOST_MEMBERS and all(map(kind, listed))
 
 
 def matches(named: Json, told: Json) -> bool:
@@ -102,4 +90,4 @@ def _members(subject: Json) -> Json:
 
 
 def _is_text(value: object) -> bool:
-    return isinstance(value, str) and 0 < len(value) <= LONGEST
+    return isinstance(value, str) and 0 < len(value) <= VALUE_CHARS
