@@ -13,9 +13,11 @@ import trustme
 from api.access.access import Access, Caller, HashedKey
 from api.access.grants import granted
 from api.access.principal import Verb
-from api.crowdsec.mount import CrowdSec
+from api.access.rules import RULES
+from api.crowdsec.mount import CrowdSec, bouncer_rules
 from api.profiles import Profile
 from api.protocols.ssf.desk import Desk
+from api.protocols.ssf.rules import ssf_rules
 from api.protocols.ssf.transmitter import Transmitter
 from api.server import Tls
 from revocation.names import MemoryNames
@@ -76,6 +78,8 @@ class Everyone(dict[str, Receiver]):
 
 TRANSMITTER = Transmitter(issuer="https://tokenward.example.com", base_url="https://t", receivers=Everyone())
 """So that all of its routes are there to be asked."""
+ALL_RULES = (*RULES, *ssf_rules(TRANSMITTER), *bouncer_rules(BOUNCERS))
+"""What an API asks that has everything."""
 
 CALLERS = (
     *(caller(f"only-{verb}", verb) for verb in Verb),

@@ -6,15 +6,12 @@ import httpx
 import pytest
 
 from api.access.principal import Verb
-from api.access.rules import ANY, RULES, Ask, Rule
-from api.crowdsec.mount import bouncer_rules
-from api.protocols.ssf.rules import ssf_rules
-from tests.api.access.calling import BOUNCERS, PEOPLE, TRANSMITTER, Protected, Who
+from api.access.rules import ANY, Ask, Rule
+from tests.api.access.calling import ALL_RULES, PEOPLE, Protected, Who
 from tests.api.running import ISSUER
 
 NAMED = {"/v1/revocations/entries": {"iss": ISSUER, "sid": "s1"}}
 """What a route has to be asked for so that a caller of one issuer may know the answer."""
-ALL_RULES = (*RULES, *ssf_rules(TRANSMITTER), *bouncer_rules(BOUNCERS))
 CELLS = [pytest.param(who, rule, id=f"{who.name}: {rule.method} {rule.path}") for rule in ALL_RULES for who in PEOPLE]
 
 

@@ -1,5 +1,6 @@
 """The table of rules and the routes are the same, by the application's own refusal and by the document."""
 
+import re
 from http import HTTPStatus
 
 import pytest
@@ -7,23 +8,34 @@ from fastapi import APIRouter, FastAPI
 
 from api.access.principal import Verb
 from api.access.rules import ANY, Ask, Found, Rule, Table, plain, served_by
-from tests.api.access.calling import Protected, bearer, key_of
+from tests.api.access.calling import ALL_RULES, Protected, bearer, key_of
 from tests.api.running import Running
 
 UNDOCUMENTED = {("GET", "/docs"), ("GET", "/docs/oauth2-redirect"), ("GET", "/openapi.json")}
 """Routes about the document."""
 
 
-def test_every_operation_of_the_document_has_a_rule(api: Running) -> None:
-    """Whoever adds a route without a rule cannot build the application; the document agrees with the table, too."""
-    documented = {
-        (method.upper(), path)
-        for path, operations in api.http.get("/openapi.json").json()["paths"].items()
-        for method in operations
-    }
-    rules = {("GET" if rule.method == ANY else rule.method, plain(rule.path)) for rule in Table().rules}
+@pytest.fixture(scope="module")
+def served(guarded: Protected) -> set[tuple[str, str]]:
+    """Method and path of every route of an API that has everything, by its document."""
+    paths = guarded.plain.get("/openapi.json", headers=bearer(key_of("all"))).json()["paths"]
+    return UNDOCUMENTED | {(method.upper(), path) for path, operations in paths.items() for method in operations}
 
-    assert documented | UNDOCUMENTED == rules
+
+def test_every_operation_of_the_document_has_a_rule(served: set[tuple[str, str]]) -> None:
+    """The document of an API that has everything agrees with the rules that the matrix asks everybody about."""
+    rules = {("GET" if rule.method == ANY else rule.method, plain(rule.path)) for rule in ALL_RULES}
+
+    assert served == rules
+
+
+@pytest.mark.parametrize("rule", ALL_RULES, ids=lambda rule: f"{rule.method} {rule.path}")
+def test_no_rule_can_be_left_out(served: set[tuple[str, str]], rule: Rule) -> None:
+    """Whichever route's rule is missing, the application refuses to be built, and names it."""
+    method = "GET" if rule.method == ANY else rule.method
+
+    with pytest.raises(ValueError, match=rf"without a rule \['{method} {re.escape(plain(rule.path))}'"):
+        Table(other for other in ALL_RULES if other is not rule).check(served)
 
 
 def test_a_route_without_a_rule_is_refused() -> None:
