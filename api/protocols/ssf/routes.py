@@ -18,7 +18,7 @@ from api.protocols.ssf.wire import Unfit, answer, empty, json_of
 from revocation.errors import RegistryUnavailable
 
 Who = Annotated[Principal, Depends(principal)]
-StreamId = Annotated[str | None, Query(max_length=128, description="The stream's id.")]
+StreamId = Annotated[str | None, Query(description="The stream's id.")]
 PUBLIC = {"Cache-Control": "public, max-age=300"}
 """Keys are published a day ahead of their first use, so that nobody is surprised by one within five minutes."""
 
