@@ -42,7 +42,7 @@ READS = {
     "tokenward-cli": {TELEMETRY, ALERTS, REVOCATIONS, LETTERS, AUDIT, FEEDBACK, PROVIDER},
 }
 WRITES = {
-    "tokenward-route": {TELEMETRY, LETTERS},
+    "tokenward-route": {TELEMETRY, LETTERS, AUDIT},
     "tokenward-worker": {TALLIES, ALERTS, REVOCATIONS, LETTERS, AUDIT},
     "tokenward-origins": {ALERTS, REVOCATIONS, LETTERS, AUDIT},
     "tokenward-api": {REVOCATIONS, AUDIT},

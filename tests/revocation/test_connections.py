@@ -9,8 +9,10 @@ import pytest
 from redis import Redis
 from redis import exceptions as errors
 
+from revocation.chain import Head
 from revocation.connections import SENTENCES, Access, Link, cluster, sentence_of, standalone, through_sentinels
 from revocation.errors import RegistryUnavailable
+from revocation.heads import RedisHeads
 from revocation.redis import RedisRegistry
 from revocation.rights import Missing, rights_of
 from tests.revocation.entries import entry, subject
@@ -20,7 +22,7 @@ from tests.servers.process import free_port, until
 from tests.servers.redis import QUICK, RedisServer, follows, leads, redis_server
 from tests.servers.sentinels import SERVICE, sentinel_set
 from tests.servers.tls import Certificates, certificates, tls_server
-from tests.servers.users import ADMIN, PASSWORD, READER, REPLICATION, WRITER, users_file
+from tests.servers.users import ADMIN, PASSWORD, READER, REPLICATION, TRAIL, WRITER, users_file
 
 pytestmark = pytest.mark.redis
 
@@ -82,7 +84,20 @@ def test_readers_may_only_read(guarded: RedisServer) -> None:
         assert 1 == change.seq
 
 
-@pytest.mark.parametrize("user", [WRITER, READER])
+def test_who_writes_the_trail_alone_may_do_no_more(guarded: RedisServer) -> None:
+    """As the user of `route`, heads of the trail are kept, and neither read nor written is who is refused."""
+    with as_user(guarded, TRAIL) as link:
+        heads, head = RedisHeads(link), Head(chain="route-1", number=1, hash="00")
+        heads.put(head, 1)
+        kept = [noted.head for noted in heads.all()]
+        heads.forget([head])
+        registry = RedisRegistry(link)
+
+        assert ([head], []) == (kept, heads.all())
+        assert dict.fromkeys(CALLS, FORBIDDEN) == {call: said(registry, call) for call in CALLS}
+
+
+@pytest.mark.parametrize("user", [WRITER, READER, TRAIL])
 @pytest.mark.parametrize("command", ["FLUSHALL", "KEYS *", "CONFIG GET requirepass", "GET other", "ACL LIST"])
 def test_users_may_do_nothing_else(guarded: RedisServer, user: str, command: str) -> None:
     """What the registry does not need is not permitted, nor are keys of others."""

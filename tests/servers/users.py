@@ -4,7 +4,8 @@ from pathlib import Path
 
 CONF = Path(__file__).parents[2] / "deploy" / "redis" / "redis.conf"
 FILE = CONF.with_name("users.acl")
-WRITER, READER, ADMIN, REPLICATION = "tokenward-writer", "tokenward-reader", "admin", "replication"
+WRITER, READER, TRAIL = "tokenward-writer", "tokenward-reader", "tokenward-trail"
+ADMIN, REPLICATION = "admin", "replication"
 PASSWORD = "pa55w0rd"  # noqa: S105 - of servers that live for one test
 
 
