@@ -22,7 +22,7 @@ from tests.servers.process import free_port, until
 from tests.servers.redis import QUICK, RedisServer, follows, leads, redis_server
 from tests.servers.sentinels import SERVICE, sentinel_set
 from tests.servers.tls import Certificates, certificates, tls_server
-from tests.servers.users import ADMIN, PASSWORD, READER, REPLICATION, TRAIL, WRITER, users_file
+from tests.servers.users import ADMIN, PASSWORD, READER, REPLICATION, TRAIL, WRITER, as_user, guarded_redis, users_file
 
 pytestmark = pytest.mark.redis
 
@@ -42,16 +42,8 @@ def closing(link: Link) -> Iterator[Link]:
 @pytest.fixture(scope="module")
 def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
     """A Redis with the users that we ship."""
-    users = users_file(tmp_path_factory.mktemp("users"))
-    with redis_server("--aclfile", users, username=ADMIN, password=PASSWORD) as server:
+    with guarded_redis(tmp_path_factory.mktemp("users")) as server:
         yield server
-
-
-@contextmanager
-def as_user(server: RedisServer, name: str) -> Iterator[Link]:
-    """A way to the server as that user."""
-    with closing(standalone(server.url, Access(username=name, password=PASSWORD))) as link:
-        yield link
 
 
 def test_writers_may_do_all_that_the_registry_does(guarded: RedisServer) -> None:
