@@ -94,9 +94,7 @@ def run(
     """
     server, listener, address = _prepare(app, host, port, limits or Limits(), tls)
     sys.setswitchinterval(TURN_SECONDS)
-    # What was loaded until now stays: looking through it for garbage would stop the loop for a tenth of a second.
-    gc.collect()
-    gc.freeze()
+    keep_loaded()
 
     def end(_: int, __: FrameType | None) -> None:
         server.should_exit = True
@@ -113,6 +111,12 @@ def run(
         listener.close()
         for number, previous in before.items():
             signal.signal(number, previous)
+
+
+def keep_loaded() -> None:
+    """What was loaded until now stays: to look through it for garbage would stop a process for a tenth of a second."""
+    gc.collect()
+    gc.freeze()
 
 
 @contextmanager

@@ -15,6 +15,7 @@ import threading
 import time
 from contextlib import ExitStack
 
+from api.server import TURN_SECONDS
 from bench.served import ISSUER, KEY
 from revocation.claims import Claims
 from revocation.record import Scope, Subject, digester
@@ -22,7 +23,6 @@ from tokenward.client import Replica
 
 READY_SECONDS = 60
 PATIENCE_SECONDS = 60
-TURN_SECONDS = 0.0005
 LOOK_SECONDS = 0.002
 """Between two rounds of questions; what a figure may be too high by."""
 

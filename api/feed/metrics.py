@@ -3,12 +3,11 @@
 from collections.abc import Iterator
 from itertools import accumulate
 
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
-from prometheus_client.registry import Collector
+from prometheus_client.core import HistogramMetricFamily, Metric
 
 from api.feed.feed import Feed
 from api.feed.replicas import BUCKETS, Standing
-from api.sampled import Described, Samples
+from api.sampled import Described, Sampled, Samples
 
 NAMED = 100
 """Replicas that get a time series of their own: those that lag most."""
@@ -40,30 +39,25 @@ FEED_METRICS = (
 )
 
 
-class FeedCollector(Collector):
-    """Turns the feed's state into metrics, once a scrape."""
+class FeedCollector(Sampled):
+    """Shows the feed's state."""
+
+    described = FEED_METRICS[1:]
 
     def __init__(self, feed: Feed) -> None:
         self._feed = feed
 
     def describe(self) -> Iterator[Metric]:
-        """The families, so that registering this collector finds clashes of names."""
-        histogram, *others = FEED_METRICS
-        yield HistogramMetricFamily(histogram.name, histogram.meaning)
-        for metric in others:
-            kind = CounterMetricFamily if metric.kind == "counter" else GaugeMetricFamily
-            yield kind(metric.name, metric.meaning, labels=metric.labels)
+        """As `Sampled` does, the histogram first."""
+        yield _histogram()
+        yield from super().describe()
 
     def collect(self) -> Iterator[Metric]:
         """All families of `FEED_METRICS`, in their order."""
-        samples = self._samples()
-        for family in self.describe():
-            if isinstance(family, HistogramMetricFamily):
-                self._propagation(family)
-            elif isinstance(family, CounterMetricFamily | GaugeMetricFamily):
-                for labels, value in samples[family.name].items():
-                    family.add_metric(labels, value)
-            yield family
+        family = _histogram()
+        self._propagation(family)
+        yield family
+        yield from super().collect()
 
     def _propagation(self, family: HistogramMetricFamily) -> None:
         seen = self._feed.replicas.propagation
@@ -71,8 +65,8 @@ class FeedCollector(Collector):
         buckets = list(zip(bounds, accumulate(seen.counts), strict=True))
         family.add_metric((), buckets, sum_value=seen.total_ms / 1000)
 
-    def _samples(self) -> dict[str, Samples]:
-        """Family -> label values -> value."""
+    def samples(self) -> dict[str, Samples]:
+        """As `Sampled` says."""
         replicas, readers = self._feed.replicas, self._feed.readers
         standings = replicas.standings()
         lags = {standing.name: standing.lag_ms for standing in sorted(standings, key=_lag, reverse=True)[:NAMED]}
@@ -83,8 +77,12 @@ class FeedCollector(Collector):
                 (name,): lag / 1000 for name, lag in lags.items() if lag is not None
             },
             "tokenward_feed_readers": {(kind,): count for kind, count in readers.now.items()},
-            "tokenward_feed_resyncs": {(): readers.resyncs},
+            "tokenward_feed_resyncs_total": {(): readers.resyncs},
         }
+
+
+def _histogram() -> HistogramMetricFamily:
+    return HistogramMetricFamily(FEED_METRICS[0].name, FEED_METRICS[0].meaning)
 
 
 def _lag(standing: Standing) -> int:

@@ -1,6 +1,5 @@
 """The services: route, worker, origins and api. SIGTERM and SIGINT let them finish what they do, and end."""
 
-import gc
 import logging
 import signal
 import ssl
@@ -13,7 +12,7 @@ from typing import Annotated, Any
 import typer
 from kafka.errors import FencedInstanceIdError, KafkaError
 
-from api.server import Address, run
+from api.server import Address, keep_loaded, run
 from ingest.loop import Loop
 from tokenward import logs
 from tokenward.api_wiring import api_of, tls_of
@@ -110,9 +109,7 @@ def api(*, config: ConfigOption = None, json: JsonLogs = False) -> None:
 def _run(name: str, service: Loop[Any, Any] | Outward) -> None:
     """Turn after turn until a signal comes."""
     stop = threading.Event()
-    # As the API's server does: what was loaded until now stays, and is not looked through for garbage between turns.
-    gc.collect()
-    gc.freeze()
+    keep_loaded()
     with _signalled(stop):
         log.info("started", extra={"service": name})
         service.run(stop)

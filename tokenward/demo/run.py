@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
+from api.server import TURN_SECONDS
 from tokenward.demo.show import Show
 from tokenward.demo.story import PAST_MS, Story
 from tokenward.demo.system import running_system
@@ -16,7 +17,6 @@ from tokenward.demo.watch import Watch
 from tokenward.simulate.simulation import APPLICATIONS, Simulation
 from tokenward.wiring import clock
 
-TURN_SECONDS = 0.0005
 REALMS = {application.iss: application.realm for application in APPLICATIONS}
 
 
